@@ -9,7 +9,6 @@
 package libcart
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"time"
@@ -201,27 +200,3 @@ type Counters struct {
 	LifetimeHostWritten, LifetimeHostRead  uint64
 	LifetimeStoredWritten, LifetimeRewinds uint64
 }
-
-// Writer and reader operations are methods of *Cartridge:
-//
-//	Create(Spec, dir, Options) error
-//	Open(dir, Options) (*Cartridge, error)
-//
-//	(c) Write(b *buffer.Buffer) (Zone, error)          buffered; takes b
-//	(c) WriteWouldWait(n int) bool                     the buffer has no room for n bytes now
-//	(c) WriteFilemarks(n uint32) (Zone, error)         buffered
-//	(c) Sync(ctx) error                                everything before is durable
-//	(c) Read(max int) (Object, error)                  one object
-//	(c) ReadReady() bool                               Read would not wait for the disk
-//	(c) Position() Position
-//	(c) LocateObject / LocateFile / LocateEnd
-//	(c) SpaceBlocks / SpaceFilemarks / SpaceEnd
-//	(c) Erase() error                                  end of data is here
-//	(c) Format([]int64) error                          partitions by size
-//	(c) Attribute / Attributes / SetAttribute / DeleteAttribute
-//	(c) Capacity(partition) Capacity
-//	(c) Deferred() error                               takes the pending write error
-//	(c) Close() error
-//
-// Context is taken where an operation may wait for the disk for long.
-type _ = context.Context
