@@ -71,6 +71,7 @@ const (
 	RoundedParameter                     ASC = 0x37_00
 	SavingParametersNotSupported         ASC = 0x39_00
 	MediumNotPresent                     ASC = 0x3A_00
+	MediumNotPresentTrayOpen             ASC = 0x3A_02
 	MediumNotPresentLoadable             ASC = 0x3A_03
 	MediumNotPresentMAMAccessible        ASC = 0x3A_04
 	SequentialPositioningError           ASC = 0x3B_00
@@ -79,6 +80,7 @@ const (
 	MediumSourceElementEmpty             ASC = 0x3B_0E
 	EndOfMediumReached                   ASC = 0x3B_0F
 	MediumMagazineNotAccessible          ASC = 0x3B_11
+	DataTransferDeviceRemoved            ASC = 0x3B_1A
 	SelfTestInProgress                   ASC = 0x3E_00
 	MicrocodeChanged                     ASC = 0x3F_01
 	InquiryDataChanged                   ASC = 0x3F_03

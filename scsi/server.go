@@ -238,9 +238,13 @@ func (s *DeviceServer[D]) Manage(n *Nexus, fn TaskManagement, ref *Task) TaskMan
 }
 
 // Finish ends a task whose handler returned ErrDetached, with what the handler
-// would have returned.
+// would have returned. It may be called before the handler has returned, by
+// another goroutine: then it waits until it has.
 func (s *DeviceServer[D]) Finish(t *Task, err error) {
 	s.mu.Lock()
+	for s.running == t {
+		s.idle.Wait()
+	}
 	_, ok := s.detached[t]
 	delete(s.detached, t)
 	s.mu.Unlock()
