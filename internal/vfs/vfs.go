@@ -18,6 +18,14 @@ type File interface {
 	io.WriterAt
 	io.Closer
 
+	// ReadvAt fills the buffers one after the other from off, as ReadAt would
+	// fill their concatenation (preadv(2)). Empty buffers are allowed.
+	ReadvAt(bufs [][]byte, off int64) (int, error)
+
+	// WritevAt writes the buffers one after the other at off, as WriteAt would
+	// write their concatenation (pwritev(2)).
+	WritevAt(bufs [][]byte, off int64) (int, error)
+
 	// Name is the path it was opened by.
 	Name() string
 
