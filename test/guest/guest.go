@@ -113,6 +113,9 @@ func Boot(ctx context.Context, c Config, command ...string) (*Guest, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := raiseFileLimit(); err != nil {
+		return nil, err
+	}
 	work, lock, err := workDirectory()
 	if err != nil {
 		return nil, err

@@ -106,6 +106,24 @@ func memoryDirectory(memory int64) string {
 	return os.TempDir()
 }
 
+// raiseFileLimit makes room for the files that the guest's kernel keeps open: one
+// for every inode in its cache, which is tens of thousands after a look through
+// /usr. Children inherit the limit.
+func raiseFileLimit() error {
+	for _, n := range []uint64{1 << 20, 0} {
+		var limit syscall.Rlimit
+		if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+			return err
+		}
+		limit.Max = max(limit.Max, n) // more than before only for root
+		limit.Cur = limit.Max
+		if syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit) == nil {
+			return nil
+		}
+	}
+	return errors.New("guest: cannot raise the limit of open files")
+}
+
 // drain makes a pipe whose other end is copied to w until all its writers are
 // gone. Done is closed then. It is wide, for a serial line of the guest drops
 // into it without waiting.
