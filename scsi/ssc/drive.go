@@ -1,0 +1,210 @@
+package ssc
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"govtl/internal/buffer"
+	"govtl/internal/vfs"
+	"govtl/libcart"
+	"govtl/scsi"
+	"govtl/scsi/page"
+	"govtl/scsi/personality"
+)
+
+// Options of a drive.
+type Options struct {
+	Personality *personality.Drive // required
+
+	Serial     string // product serial number (VPD 80h, 83h; DVCID of the library)
+	NAA        uint64 // logical unit name, NAA format; 0: made from the serial number
+	TargetName string // iSCSI name of the target, for VPD 83h
+
+	// LibrarySerial and Element are what VPD B3h and B4h say of the library
+	// that holds the drive; empty and 0 when it stands alone.
+	LibrarySerial string
+	Element       uint16
+
+	Log *slog.Logger // nil: discards
+	FS  vfs.FS       // nil: vfs.OS
+
+	// Memory keeps what survives a restart; nil keeps nothing.
+	Memory Memory
+
+	// Events is told of each change of state, with the device in use: it must
+	// not call the drive. nil: nobody.
+	Events func(Event)
+
+	// Trace is told of each finished command; see scsi.Options.
+	Trace func(scsi.Trace)
+
+	// BufferSize bounds the drive buffer in bytes; 0 is libcart's default.
+	BufferSize int64
+
+	// Codec and Adaptive choose how blocks are compressed while the initiator
+	// has compression on.
+	Codec    libcart.Codec
+	Adaptive bool
+
+	// MinFree is libcart.Options.MinFree.
+	MinFree int64
+
+	// Delays are how long motions take; zero is instantaneous.
+	Delays Delays
+
+	// Media are further directories with medium models.
+	Media []string
+
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+}
+
+// Memory is the drive's non-volatile memory: one small document.
+type Memory interface {
+	// Load returns the document, or nil when there is none yet.
+	Load() ([]byte, error)
+
+	// Save replaces it, durably.
+	Save(doc []byte) error
+}
+
+// Event is a change of state that an operator may want to see.
+type Event struct {
+	Kind    string // loaded, unloaded, refused, removed, tapealert, write-error ...
+	Barcode string
+	Text    string
+}
+
+// Drive is one sequential-access device. Its exported methods may be called by
+// any goroutine.
+type Drive struct {
+	opt    Options
+	model  *personality.Drive
+	log    *slog.Logger
+	server *scsi.DeviceServer[*Drive]
+
+	// What follows belongs to the turn.
+
+	in        *medium // what is in the drive; nil: nothing
+	nexuses   map[*scsi.Nexus]*nexusState
+	motion    motion
+	delays    Delays
+	codec     codecChoice
+	buffer    byte // BUFFERED MODE of the mode parameter header: 0 or 1
+	alerts    page.TapeAlerts
+	overwrite overwrite
+
+	mu   sync.Mutex // guards hold, which State reads without the turn
+	hold State
+}
+
+// codecChoice is what SetCompression chose.
+type codecChoice struct {
+	codec    libcart.Codec
+	adaptive bool
+	name     string
+}
+
+// nexusState is what the drive keeps for each I_T nexus.
+type nexusState struct {
+	blockLength uint32 // of the mode parameter block descriptor; 0: variable
+	prevents    bool   // PREVENT ALLOW MEDIUM REMOVAL
+	lbp         protection
+}
+
+// New makes a drive and starts its device server. Close ends it.
+func New(o Options) (*Drive, error) {
+	if o.Personality == nil {
+		return nil, errors.New("ssc: no personality")
+	}
+	if o.Serial == "" {
+		return nil, errors.New("ssc: no serial number")
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	d := &Drive{
+		opt: o, model: o.Personality, log: o.Log, delays: o.Delays,
+		nexuses: map[*scsi.Nexus]*nexusState{},
+		codec:   codecChoice{codec: o.Codec, adaptive: o.Adaptive},
+		buffer:  1,
+	}
+	table, err := commands.Finish(o.Personality.WithoutCommands...)
+	if err != nil {
+		return nil, fmt.Errorf("ssc: model %s: %w", o.Personality.Name, err)
+	}
+	d.server = scsi.NewDeviceServer(d, table, scsi.Options{
+		Log: o.Log, Trace: o.Trace, ValidateReserved: o.Personality.Has(personality.ValidateReserved),
+	})
+	return d, nil
+}
+
+// Unit is the logical unit that a transport serves.
+func (d *Drive) Unit() *scsi.DeviceServer[*Drive] { return d.server }
+
+// Model is the personality of the drive.
+func (d *Drive) Model() *personality.Drive { return d.model }
+
+// Close unloads nothing but makes everything durable, and ends the device
+// server. The cartridge stays in the drive for the next start.
+func (d *Drive) Close() error {
+	d.server.Close()
+	if d.in == nil || d.in.cart == nil {
+		return nil
+	}
+	err := d.in.cart.Close()
+	d.in.cart = nil
+	return err
+}
+
+// MaxTransfer implements scsi.Device.
+func (d *Drive) MaxTransfer() int { return buffer.MaxSize }
+
+// NexusAttached implements scsi.Device.
+func (d *Drive) NexusAttached(n *scsi.Nexus) {
+	if d.nexuses[n] == nil {
+		d.nexuses[n] = &nexusState{}
+	}
+}
+
+// NexusDetached implements scsi.Device.
+func (d *Drive) NexusDetached(n *scsi.Nexus, e scsi.NexusEvent) {
+	if e == scsi.NexusReinstated {
+		return
+	}
+	delete(d.nexuses, n)
+	d.alerts.Forget(n)
+}
+
+// Reset implements scsi.Device: a logical unit reset gives mode parameters and
+// PREVENT back, and leaves the medium where it is.
+func (d *Drive) Reset() {
+	for _, s := range d.nexuses {
+		*s = nexusState{}
+	}
+	d.buffer = 1
+}
+
+// nexus is the state of the task's nexus.
+func (d *Drive) nexus(t *scsi.Task) *nexusState {
+	s := d.nexuses[t.Nexus]
+	if s == nil {
+		s = &nexusState{}
+		d.nexuses[t.Nexus] = s
+	}
+	return s
+}
+
+func (d *Drive) event(kind, barcode, format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	d.log.Info(kind, "barcode", barcode, "text", text)
+	if d.opt.Events != nil {
+		d.opt.Events(Event{Kind: kind, Barcode: barcode, Text: text})
+	}
+}

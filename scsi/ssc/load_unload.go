@@ -1,0 +1,102 @@
+package ssc
+
+import (
+	"errors"
+
+	"govtl/libcart"
+	"govtl/scsi"
+)
+
+// loadUnload is LOAD UNLOAD, SSC-4 7.2.
+func (d *Drive) loadUnload(t *scsi.Task) error {
+	immed, b := t.CDB[1]&0x01 != 0, t.CDB[4]
+	load, hold := b&0x01 != 0, b&0x08 != 0
+	if b&0x04 != 0 { // EOT
+		return scsi.InvalidFieldInCDBAt(4, 2)
+	}
+	if d.in == nil {
+		return senseNoMedium
+	}
+	if s := d.motion.refuses(d.opt.Now()); s != nil {
+		return s
+	}
+	switch {
+	case load && hold:
+		return nil // seated, not threaded: it already is
+	case load:
+		return d.load(t, immed)
+	}
+	return d.unload(t, immed, hold)
+}
+
+// load threads the medium, or takes a threaded one to the beginning of partition 0.
+func (d *Drive) load(t *scsi.Task, immed bool) error {
+	if d.in.info.Kind == libcart.Cleaning {
+		return senseCleaning
+	}
+	if d.in.loaded() {
+		if err := d.flush(t); err != nil {
+			return err
+		}
+		if err := d.in.cart.LocateObject(0, 0); err != nil {
+			return senseFor(err)
+		}
+		d.positionKnown()
+		return d.finish(t, immed, d.delays.Rewind, scsi.RewindOperationInProgress)
+	}
+	if err := d.thread(); err != nil {
+		return d.loadSense(err)
+	}
+	d.server.Attend(scsi.NotReadyToReadyChange, t.Nexus)
+	if takes := d.delays.Load + d.delays.Thread; immed {
+		d.begin(takes, scsi.NotReady, scsi.BecomingReady, nil)
+	} else {
+		return pause(t, takes)
+	}
+	return nil
+}
+
+// unload lets go of the medium; it stays in the drive until the changer or the
+// operator takes it.
+func (d *Drive) unload(t *scsi.Task, immed, hold bool) error {
+	if d.in.loaded() && d.prevented() {
+		d.raise(alertNoRemoval)
+		return sensePrevented
+	}
+	if err := d.unthread(hold); err != nil {
+		return d.writeError(err)
+	}
+	return d.finish(t, immed, d.delays.Unload, scsi.OperationInProgress)
+}
+
+// loadSense is the sense data of a load that failed.
+func (d *Drive) loadSense(err error) error {
+	switch {
+	case errors.Is(err, ErrIncompatible):
+		return scsi.NewSense(scsi.MediumError, scsi.IncompatibleMedium).Because("%v", err)
+	case errors.Is(err, libcart.ErrInUse):
+		return scsi.NewSense(scsi.NotReady, scsi.NotReadyCauseNotReportable).Because("%v", err)
+	}
+	return scsi.NewSense(scsi.MediumError, scsi.MediumFormatCorrupted).Because("%v", err)
+}
+
+// preventAllow is PREVENT ALLOW MEDIUM REMOVAL, SPC-4 6.15.
+func (d *Drive) preventAllow(t *scsi.Task) error {
+	prevent := t.CDB[4] & 0x03
+	if prevent > 1 {
+		return scsi.InvalidFieldInCDBAt(4, 1)
+	}
+	d.nexus(t).prevents = prevent == 1
+	d.publish()
+	return nil
+}
+
+// prevented reports whether some initiator prevents removal.
+func (d *Drive) prevented() bool {
+	for _, n := range d.nexuses {
+		if n.prevents {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,104 @@
+package ssc
+
+import (
+	"govtl/libcart"
+	"govtl/scsi"
+)
+
+// What must hold before a handler runs.
+const (
+	nothing scsi.Need = iota
+
+	// present: a medium is in the drive, and its memory can be reached.
+	present
+
+	// loaded: a medium is threaded and no operation is in progress.
+	loaded
+
+	// positioned: loaded, and the position is known.
+	positioned
+
+	// writable: positioned, and the medium may be written at all. Whether it
+	// may be written here is for mayWriteHere.
+	writable
+)
+
+// Meets implements scsi.Device.
+func (d *Drive) Meets(t *scsi.Task, c *scsi.Command) error {
+	if d.in == nil {
+		return senseNoMedium
+	}
+	if c.Needs == present {
+		return nil
+	}
+	if s := d.motion.refuses(d.opt.Now()); s != nil {
+		return s
+	}
+	if !d.in.loaded() {
+		return d.notLoaded()
+	}
+	if err := d.deferred(t); err != nil {
+		return err
+	}
+	if c.Needs >= positioned && d.in.lost {
+		return sensePositionLost
+	}
+	if c.Needs >= writable {
+		return d.mayWrite()
+	}
+	return nil
+}
+
+// notLoaded is why the medium in the drive cannot be used.
+func (d *Drive) notLoaded() error {
+	switch {
+	case d.in.info.Kind == libcart.Cleaning:
+		return senseCleaning
+	case d.in.memoryOnly:
+		return senseMemoryOnly
+	}
+	return senseNotLoaded
+}
+
+// deferred is a failure behind the buffer that no command has reported yet, as a
+// deferred error (SPC-4 4.5.7).
+func (d *Drive) deferred(*scsi.Task) error {
+	err := d.in.cart.Deferred()
+	if err == nil {
+		return nil
+	}
+	d.event("write-error", d.in.barcode, "%v", err)
+	if s, ok := senseFor(err).(*scsi.Sense); ok {
+		c := *s
+		c.Deferred = true
+		return &c
+	}
+	return err
+}
+
+// mayWrite refuses what no position makes writable.
+func (d *Drive) mayWrite() error {
+	switch {
+	case d.in.readOnly:
+		d.raise(alertReadOnlyGeneration, alertWriteProtect)
+		return scsi.NewSense(scsi.DataProtect, scsi.CannotWriteMediumIncompatible).
+			Because("a %s drive reads %s media and does not write them", d.model.Title, d.in.info.Medium)
+	case d.in.info.WriteProtected:
+		d.raise(alertWriteProtect)
+		return senseWriteProtected
+	}
+	return nil
+}
+
+// promptRead reports that a READ would not wait for anything.
+func (d *Drive) promptRead(t *scsi.Task) bool {
+	return d.in.loaded() && !d.motion.running() && d.in.cart.ReadReady()
+}
+
+// promptWrite reports that a WRITE would not wait for anything.
+func (d *Drive) promptWrite(t *scsi.Task) bool {
+	if !d.in.loaded() || d.motion.running() || d.buffer == 0 || t.Out == nil || !d.in.changed {
+		return false
+	}
+	return !d.in.cart.WriteWouldWait(len(t.Out.B))
+}

@@ -1,0 +1,146 @@
+package ssc
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"govtl/libcart"
+)
+
+// State is what a drive holds.
+type State struct {
+	// Barcode is the medium in the drive, loaded or ejected; empty: none.
+	Barcode string
+
+	// Loaded says that it is threaded.
+	Loaded bool
+
+	// MoveID is the id of the last Insert or Remove.
+	MoveID string
+
+	// RemovalPrevented: an initiator prevents medium removal.
+	RemovalPrevented bool
+}
+
+// State tells what the drive holds, at once, also while a command runs.
+func (d *Drive) State() State {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.hold
+}
+
+// publish brings State up to date.
+func (d *Drive) publish() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.hold.Barcode, d.hold.Loaded = "", false
+	if d.in != nil {
+		d.hold.Barcode, d.hold.Loaded = d.in.barcode, d.in.loaded()
+	}
+	d.hold.RemovalPrevented = d.prevented()
+}
+
+// Status is the state of a drive for people.
+type Status struct {
+	State
+
+	Word           string // empty, ready, loading, unloaded, cleaning
+	Medium, Kind   string
+	Position       libcart.Position
+	Lost           bool // the position is not known
+	Capacity       []libcart.Capacity
+	WriteProtected bool
+	BlockLength    uint32 // of the last nexus that set one; 0: variable
+	Compression    string
+	AppendOnly     bool
+	Delays         Delays
+	TapeAlert      uint64
+	Counters       libcart.Counters
+	Recovery       libcart.Recovery
+}
+
+// Status tells the state of the drive. It waits for the command that runs.
+func (d *Drive) Status(ctx context.Context) (s Status, err error) {
+	err = d.server.Do(ctx, func(*Drive) error {
+		s = Status{
+			State: d.State(), Word: "empty", Compression: d.codec.name, AppendOnly: d.appendOnly(),
+			Delays: d.delays, TapeAlert: d.alerts.Active(),
+		}
+		for _, n := range d.nexuses {
+			s.BlockLength = max(s.BlockLength, n.blockLength)
+		}
+		if d.in == nil {
+			return nil
+		}
+		s.Medium, s.Kind = d.in.info.Medium, d.in.kind
+		s.WriteProtected = d.in.info.WriteProtected || d.in.readOnly
+		s.Lost = d.in.lost
+		switch {
+		case d.in.info.Kind == libcart.Cleaning:
+			s.Word = "cleaning"
+		case d.motion.refuses(d.opt.Now()) != nil:
+			s.Word = "loading"
+		case d.in.loaded():
+			s.Word = "ready"
+		default:
+			s.Word = "unloaded"
+		}
+		if c := d.in.cart; c != nil {
+			s.Position, s.Counters, s.Recovery = c.Position(), c.Counters(), c.Recovery()
+			for p := range c.Partitions() {
+				s.Capacity = append(s.Capacity, c.Capacity(uint8(p)))
+			}
+		}
+		return nil
+	})
+	return s, err
+}
+
+// memoryDocument is the drive's non-volatile memory.
+type memoryDocument struct {
+	Version int    `json:"version"`
+	Dir     string `json:"dir,omitempty"`
+	Barcode string `json:"barcode,omitempty"`
+	Loaded  bool   `json:"loaded,omitempty"`
+	MoveID  string `json:"moveId,omitempty"`
+}
+
+// memoryVersion is the version of the document that is written.
+const memoryVersion = 1
+
+// remember saves what must survive a restart.
+func (d *Drive) remember() error {
+	if d.opt.Memory == nil {
+		return nil
+	}
+	s := d.State()
+	m := memoryDocument{Version: memoryVersion, Barcode: s.Barcode, Loaded: s.Loaded, MoveID: s.MoveID}
+	if d.in != nil {
+		m.Dir = d.in.dir
+	}
+	doc, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	return d.opt.Memory.Save(doc)
+}
+
+// recall loads what survived a restart; nil when there is nothing.
+func (d *Drive) recall() (*memoryDocument, error) {
+	if d.opt.Memory == nil {
+		return nil, nil
+	}
+	doc, err := d.opt.Memory.Load()
+	if err != nil || len(doc) == 0 {
+		return nil, err
+	}
+	var m memoryDocument
+	if err := json.Unmarshal(doc, &m); err != nil {
+		return nil, fmt.Errorf("ssc: the drive's memory is damaged: %w", err)
+	}
+	if m.Version != memoryVersion {
+		return nil, fmt.Errorf("ssc: the drive's memory has version %d, not %d", m.Version, memoryVersion)
+	}
+	return &m, nil
+}
