@@ -24,6 +24,20 @@ type Suite struct {
 	File string `yaml:"-"`
 }
 
+// The kinds of devices, as they show in target names.
+const (
+	KindLibrary = "library"
+	KindDrive   = "drive"
+)
+
+// Defaults of the suite.
+const (
+	DefaultListen    = "127.0.0.1:3260"
+	DefaultIQNPrefix = "iqn.2026-11.local.vtl"
+	DefaultPickers   = 1
+	DefaultBufferMiB = 64
+)
+
 // Bus says where the message bus is. Without a URL the suite's portal runs it.
 type Bus struct {
 	URL         string `yaml:"url,omitempty"`
