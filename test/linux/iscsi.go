@@ -1,0 +1,123 @@
+package linux
+
+import (
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"testing"
+)
+
+// Discover asks an address for its targets (SendTargets) and returns their names, sorted.
+func Discover(t testing.TB, addr string) []string {
+	t.Helper()
+	var names []string
+	for line := range strings.Lines(Run(t, "iscsiadm -m discovery -t sendtargets -p %s", addr)) {
+		if f := strings.Fields(line); len(f) == 2 {
+			names = append(names, f[1])
+		}
+	}
+	sort.Strings(names)
+	return names
+}
+
+// Login logs in to one target that was discovered, or made with NewNode.
+func Login(t testing.TB, addr, target string) Device {
+	t.Helper()
+	Run(t, "iscsiadm -m node -T %s -p %s --login", target, addr)
+	return Find(t, target)
+}
+
+// NewNode makes a record of a target without discovery, with settings as
+// name=value.
+func NewNode(t testing.TB, addr, target string, settings ...string) {
+	t.Helper()
+	Try("iscsiadm -m node -T %s -p %s -o delete", target, addr)
+	Run(t, "iscsiadm -m node -T %s -p %s,1 -o new", target, addr)
+	Set(t, addr, target, settings...)
+}
+
+// Set changes settings of a target's record.
+func Set(t testing.TB, addr, target string, settings ...string) {
+	t.Helper()
+	for _, s := range settings {
+		name, value, _ := strings.Cut(s, "=")
+		Run(t, "iscsiadm -m node -T %s -p %s -o update -n %s -v %s", target, addr, name, value)
+	}
+}
+
+// LogoutAll ends all sessions and forgets all targets.
+func LogoutAll(t testing.TB) {
+	t.Helper()
+	if sessions, _ := filepath.Glob("/sys/class/iscsi_session/session*"); len(sessions) > 0 {
+		Run(t, "iscsiadm -m node -u")
+	}
+	Try("iscsiadm -m node -o delete")
+	Try("iscsiadm -m discoverydb -o delete")
+}
+
+// Device is the logical unit of one session as the kernel's drivers show it.
+// A name is empty when that driver does not have the device.
+type Device struct {
+	Target  string
+	Session string // directory in /sys
+	Tape    string // /dev/nst0
+	Changer string // /dev/sch0
+	Generic string // /dev/sg0
+}
+
+// Find waits for the devices of a session to a target.
+func Find(t testing.TB, target string) Device {
+	t.Helper()
+	var d Device
+	Eventually(t, "devices of "+target, func() bool {
+		var ok bool
+		d, ok = find(target)
+		return ok
+	})
+	return d
+}
+
+// find looks for the devices of a session to a target.
+func find(target string) (Device, bool) {
+	sessions, _ := filepath.Glob("/sys/class/iscsi_session/session*")
+	for _, s := range sessions {
+		name, err := os.ReadFile(s + "/targetname")
+		if err != nil || strings.TrimSpace(string(name)) != target {
+			continue
+		}
+		d := Device{Target: target, Session: s}
+		d.Tape = node(s, "scsi_tape/nst[0-9]*", "nst0", "nst1", "nst2", "nst3", "nst4", "nst5", "nst6", "nst7")
+		d.Changer = node(s, "scsi_changer/sch*")
+		d.Generic = node(s, "scsi_generic/sg*")
+		if d.Generic != "" && (d.Tape != "" || d.Changer != "") {
+			return d, true
+		}
+	}
+	return Device{}, false
+}
+
+// node finds a device node below a session; only lists the names that will do.
+func node(session, pattern string, only ...string) string {
+	all, _ := filepath.Glob(session + "/device/target*/*/" + pattern)
+	for _, path := range all {
+		name := filepath.Base(path)
+		fits := len(only) == 0
+		for _, o := range only {
+			fits = fits || name == o
+		}
+		if dev := "/dev/" + name; fits && exists(dev) {
+			return dev
+		}
+	}
+	return ""
+}
+
+// State is the state of the session as the kernel has it, such as LOGGED_IN.
+func (d Device) State() string {
+	text, err := os.ReadFile(d.Session + "/state")
+	if err != nil {
+		return err.Error()
+	}
+	return strings.TrimSpace(string(text))
+}
