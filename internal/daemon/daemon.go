@@ -35,7 +35,6 @@ type Options struct {
 
 	// StopTimeout bounds stopping; 0 is DefaultStopTimeout.
 	StopTimeout time.Duration
-
 }
 
 // errSecondSignal ends a daemon that was told to stop twice.
