@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"govtl/scsi/page"
 )
 
 // Access says what a drive does with a medium of one generation.
@@ -72,13 +74,20 @@ type Drive struct {
 	Capabilities map[Capability]bool `yaml:"capabilities"`
 
 	// ModePages are the mode pages, by page or page/subpage code in hex, with
-	// the fields whose value differs from the page's own default. A page that
-	// is null is taken out of what the base has.
-	ModePages map[string]map[string]uint64 `yaml:"mode-pages"`
+	// the fields that differ from the page's own. WithoutModePages takes pages
+	// out of what the base has.
+	ModePages        map[string]map[string]PageChange `yaml:"mode-pages"`
+	WithoutModePages []string                         `yaml:"without-mode-pages"`
 
-	// VPDPages and LogPages are the pages that exist, by code in hex.
-	VPDPages map[string]Fields `yaml:"vpd-pages"`
-	LogPages map[string]Fields `yaml:"log-pages"`
+	// VPDPages are the VPD pages by code, and form where vendors differ, in hex,
+	// with texts for their fields; LogPages the log pages.
+	VPDPages        map[string]map[string]string `yaml:"vpd-pages"`
+	WithoutVPDPages []string                     `yaml:"without-vpd-pages"`
+	LogPages        map[string]LogChange         `yaml:"log-pages"`
+	WithoutLogPages []string                     `yaml:"without-log-pages"`
+
+	// ReservationTypes are the persistent reservation types; empty: all.
+	ReservationTypes []uint8 `yaml:"reservation-types"`
 
 	// WithoutCommands names the commands of the table that the drive has not.
 	WithoutCommands []string `yaml:"without-commands"`
@@ -89,11 +98,12 @@ type Drive struct {
 
 	Timing Timing `yaml:"timing"`
 
-	media map[string]*Medium
+	media     map[string]*Medium
+	modePages []page.Mode
+	logPages  []page.Log
+	vpdPages  []page.VPD
+	builtVPD  []string
 }
-
-// Fields are the values of a page that differ from its own: text or number.
-type Fields map[string]any
 
 // Inquiry is the standard INQUIRY data, SPC-4 6.6.2.
 type Inquiry struct {
@@ -264,5 +274,5 @@ func (d *Drive) finish(dirs []string) error {
 	if _, ok := d.media[d.Native]; !ok {
 		return fmt.Errorf("native: %q is not among the media", d.Native)
 	}
-	return nil
+	return errors.Join(d.resolveModePages(), d.resolveLogPages(), d.resolveVPDPages())
 }

@@ -16,7 +16,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-//go:embed models/*.yaml media/*.yaml
+//go:embed models/*.yaml media/*.yaml libraries/*.yaml
 var embedded embed.FS
 
 // maxFile bounds what is read of one model file, in bytes.
