@@ -57,6 +57,7 @@ const (
 	ReservationsPreempted                ASC = 0x2A_03
 	ReservationsReleased                 ASC = 0x2A_04
 	RegistrationsPreempted               ASC = 0x2A_05
+	TimestampChanged                     ASC = 0x2A_10
 	CommandSequenceError                 ASC = 0x2C_00
 	CommandsClearedByAnotherInitiator    ASC = 0x2F_00
 	IncompatibleMedium                   ASC = 0x30_00
@@ -84,6 +85,7 @@ const (
 	SelfTestInProgress                   ASC = 0x3E_00
 	MicrocodeChanged                     ASC = 0x3F_01
 	InquiryDataChanged                   ASC = 0x3F_03
+	DeviceIdentifierChanged              ASC = 0x3F_05
 	ReportedLUNsDataChanged              ASC = 0x3F_0E
 	InternalTargetFailure                ASC = 0x44_00
 	SCSIParityError                      ASC = 0x47_00

@@ -1,0 +1,211 @@
+package spc
+
+import (
+	"errors"
+	"log/slog"
+	"time"
+
+	"govtl/scsi"
+	"govtl/scsi/page"
+)
+
+// Config is what a device supplies to its Core. Fields that are nil or zero
+// leave out what they stand for.
+type Config struct {
+	// Log gets what no initiator is told, such as a save that fails. Required.
+	Log *slog.Logger
+
+	// Now is the clock of timestamps; nil is time.Now.
+	Now func() time.Time
+
+	Inquiry InquiryData
+	VPD     *page.VPDs
+	Modes   *page.Modes
+	Logs    *page.Logs
+	Alerts  *page.TapeAlerts
+
+	// ModeHeader is the mode parameter header and block descriptor for a nexus.
+	// For page.ChangeableValues it is the mask.
+	ModeHeader func(n *scsi.Nexus, pc page.Control) page.Header
+
+	// CheckMode checks what only the device knows of a MODE SELECT and takes
+	// over its header. It runs when all that follows from the pages' definitions
+	// is right and nothing has changed. It may round values (Change.Set) and
+	// then returns ROUNDED PARAMETER: sense data with the key RECOVERED ERROR
+	// does not stop the change, any other error does.
+	CheckMode func(sel *page.Selection) error
+
+	// ModeChanged runs when the pages have their new values.
+	ModeChanged func(sel *page.Selection)
+
+	// CurrentSense is what REQUEST SENSE reports to a nexus without a unit
+	// attention condition: a deferred error, progress, or nil for no sense.
+	CurrentSense func(n *scsi.Nexus) *scsi.Sense
+
+	// DescriptorSense allows REQUEST SENSE with DESC=1; else it is refused.
+	DescriptorSense bool
+
+	// PreventChanged runs when RemovalPrevented may have changed.
+	PreventChanged func()
+
+	// CheckPF has MODE SELECT with PF=0 and pages refused.
+	CheckPF bool
+
+	// PersistentTypes are the persistent reservation types that the model has;
+	// nil: all six. CompatibleReserve is CRH, PersistThroughPowerLoss PTPL_C.
+	PersistentTypes         []uint8
+	CompatibleReserve       bool
+	PersistThroughPowerLoss bool
+
+	// AbortTasks ends the tasks of a nexus for PREEMPT AND ABORT without waiting
+	// for them: DeviceServer.Purge.
+	AbortTasks func(n *scsi.Nexus)
+
+	// Timeout is the recommended command timeout in seconds of commands that
+	// have none of their own.
+	Timeout uint32
+
+	// SelfTest carries out SEND DIAGNOSTIC with SELFTEST=1; nil: it is good.
+	SelfTest func(t *scsi.Task) error
+
+	// Diagnostics takes a SEND DIAGNOSTIC parameter list, one page; nil refuses
+	// them all. DiagnosticPages append the pages of RECEIVE DIAGNOSTIC RESULTS
+	// by code, without their header; page 00h lists the others.
+	Diagnostics     func(t *scsi.Task, list []byte) error
+	DiagnosticPages map[uint8]func(dst []byte) []byte
+
+	// Buffers are the buffers of READ BUFFER by id, with their content now.
+	Buffers map[uint8]func() []byte
+
+	// Firmware takes a downloaded image (WRITE BUFFER modes 04h to 07h); nil
+	// refuses it.
+	Firmware func(t *scsi.Task, image []byte) error
+
+	// State is what Save was last given, nil at first. Save keeps a document
+	// (saved mode pages, reservations with APTPL, identifying information)
+	// durably; nil keeps nothing.
+	State []byte
+	Save  func(doc []byte) error
+}
+
+// Core is the state behind the commands of this package.
+type Core struct {
+	cfg      Config
+	commands []*scsi.Command
+	nexuses  map[*scsi.Nexus]*nexusState
+
+	reserved *scsi.Nexus // holder of an SPC-2 reservation
+	pr       persistent
+	ident    identifying
+	clock    clock
+	echo     map[*scsi.Nexus][]byte
+}
+
+// nexusState is what is kept for each I_T nexus.
+type nexusState struct {
+	prevents bool // PREVENT ALLOW MEDIUM REMOVAL
+}
+
+// Host is a device that embeds *Core.
+type Host interface {
+	scsi.Device
+	SPC() *Core
+}
+
+// New makes the core of a device. It returns an error when Config.State is not
+// what Save was given.
+func New(cfg Config) (*Core, error) {
+	if cfg.Log == nil {
+		return nil, errors.New("spc: no log")
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	c := &Core{cfg: cfg, nexuses: map[*scsi.Nexus]*nexusState{}, echo: map[*scsi.Nexus][]byte{}}
+	c.clock.start = cfg.Now()
+	if err := c.restore(cfg.State); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// SPC is the core itself, for the rows of this package.
+func (c *Core) SPC() *Core { return c }
+
+// SetCommands tells what REPORT SUPPORTED OPERATION CODES reports: the rows of
+// the device's finished table.
+func (c *Core) SetCommands(l []*scsi.Command) { c.commands = l }
+
+// Modes are the mode pages; nil when the device has none.
+func (c *Core) Modes() *page.Modes { return c.cfg.Modes }
+
+// Logs are the log pages; nil when the device has none.
+func (c *Core) Logs() *page.Logs { return c.cfg.Logs }
+
+// Alerts are the TapeAlert flags; nil when the device has none.
+func (c *Core) Alerts() *page.TapeAlerts { return c.cfg.Alerts }
+
+// Attend establishes a unit attention condition for every nexus but except.
+func (c *Core) Attend(a scsi.ASC, except *scsi.Nexus) {
+	for n := range c.nexuses {
+		if n != except {
+			n.Attend(a)
+		}
+	}
+}
+
+// NexusAttached implements scsi.Device.
+func (c *Core) NexusAttached(n *scsi.Nexus) {
+	if c.nexuses[n] == nil {
+		c.nexuses[n] = &nexusState{}
+	}
+	c.pr.attach(n)
+}
+
+// NexusDetached implements scsi.Device. A closed nexus loses its reservation,
+// its prevention of medium removal and its mode parameters; a persistent
+// reservation stays.
+func (c *Core) NexusDetached(n *scsi.Nexus, e scsi.NexusEvent) {
+	delete(c.echo, n)
+	if e == scsi.NexusReinstated {
+		return
+	}
+	if c.reserved == n {
+		c.reserved = nil
+	}
+	was := c.RemovalPrevented()
+	delete(c.nexuses, n)
+	c.preventMayHaveChanged(was)
+	c.pr.detach(n)
+	if c.cfg.Modes != nil {
+		c.cfg.Modes.Forget(n)
+	}
+	if c.cfg.Alerts != nil {
+		c.cfg.Alerts.Forget(n)
+	}
+}
+
+// Reset implements scsi.Device: a logical unit reset, SAM-5 6.3.3. Persistent
+// reservations stay.
+func (c *Core) Reset() {
+	c.reserved = nil
+	clear(c.echo)
+	was := c.RemovalPrevented()
+	for _, s := range c.nexuses {
+		s.prevents = false
+	}
+	c.preventMayHaveChanged(was)
+	if c.cfg.Modes != nil {
+		c.cfg.Modes.Reset()
+	}
+}
+
+// state is the state of a nexus, made when it is not there.
+func (c *Core) state(n *scsi.Nexus) *nexusState {
+	s := c.nexuses[n]
+	if s == nil {
+		s = &nexusState{}
+		c.nexuses[n] = s
+	}
+	return s
+}
