@@ -20,7 +20,6 @@ import (
 type child struct {
 	s    *Supervisor
 	d    Daemon
-	sock *notifySocket
 	done chan struct{} // closed when it runs no more and never will again
 
 	stopping chan struct{} // closed when it is to end
@@ -32,18 +31,13 @@ type child struct {
 }
 
 // newChild makes a child that does not run yet.
-func newChild(s *Supervisor, d Daemon) (*child, error) {
-	sock, err := listenNotify(s.o.RunDir, d.Name)
-	if err != nil {
-		return nil, err
-	}
-	return &child{s: s, d: d, sock: sock, done: make(chan struct{}), stopping: make(chan struct{})}, nil
+func newChild(s *Supervisor, d Daemon) *child {
+	return &child{s: s, d: d, done: make(chan struct{}), stopping: make(chan struct{})}
 }
 
 // run starts the daemon again and again until it is told to stop.
 func (c *child) run() {
 	defer close(c.done)
-	defer c.sock.close()
 	wait := c.s.o.Times.BackoffMin
 	for starts := 0; ; starts++ {
 		settled, event := c.runOnce(starts > 0)
@@ -74,9 +68,16 @@ func (c *child) runOnce(restart bool) (settled bool, e Event) {
 		e.State = Stopped
 		return false, e
 	}
+	// A socket for each start: what a dead process said must not count for the next.
+	sock, err := listenNotify(c.s.o.RunDir, c.d.Name)
+	if err != nil {
+		e.Reason = err.Error()
+		return false, e
+	}
+	defer sock.close()
 	cmd := exec.Command(c.d.Path, c.d.Args...)
 	cmd.Env = append(append(os.Environ(), c.d.Env...),
-		"NOTIFY_SOCKET="+c.sock.path, daemon.SupervisedVariable+"=1")
+		"NOTIFY_SOCKET="+sock.path, daemon.SupervisedVariable+"=1")
 	out := c.s.out.stream(c.d.Name)
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.WaitDelay = time.Second
@@ -95,7 +96,7 @@ func (c *child) runOnce(restart bool) (settled bool, e Event) {
 
 	exited := make(chan error, 1)
 	go func() { exited <- cmd.Wait() }()
-	err, readySince := c.watch(cmd.Process.Pid, exited)
+	err, readySince := c.watch(cmd.Process.Pid, sock, exited)
 	c.setPID(0)
 	out.flush()
 	e.PID = cmd.Process.Pid
@@ -109,13 +110,13 @@ func (c *child) runOnce(restart bool) (settled bool, e Event) {
 }
 
 // watch waits for the end of the process, and tells when it is ready.
-func (c *child) watch(pid int, exited <-chan error) (err error, readySince time.Time) {
+func (c *child) watch(pid int, sock *notifySocket, exited <-chan error) (err error, readySince time.Time) {
 	stopping := c.stopping
 	for {
 		select {
 		case err := <-exited:
 			return err, readySince
-		case msg := <-c.sock.messages:
+		case msg := <-sock.messages:
 			if msg.ready && readySince.IsZero() {
 				readySince = time.Now()
 				c.s.tell(Event{Daemon: c.d.Name, State: Ready, PID: pid})

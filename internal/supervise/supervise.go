@@ -167,10 +167,7 @@ func (s *Supervisor) Set(daemons []Daemon) error {
 		if _, ok := s.children[d.Name]; ok {
 			continue
 		}
-		c, err := newChild(s, d)
-		if err != nil {
-			return err
-		}
+		c := newChild(s, d)
 		s.children[d.Name] = c
 		go c.run()
 	}
