@@ -53,8 +53,10 @@ type ISCSI struct {
 	// Secrets is the file with the CHAP secrets, mode 0600.
 	Secrets string `yaml:"secrets,omitempty"`
 
-	// CHAP requires authentication; MutualCHAP wants the target to prove itself too.
-	CHAP bool `yaml:"chap,omitempty"`
+	// CHAP requires authentication; MutualCHAP refuses initiators that do not ask
+	// the target to prove itself too.
+	CHAP       bool `yaml:"chap,omitempty"`
+	MutualCHAP bool `yaml:"mutual-chap,omitempty"`
 
 	// Initiators and Addresses are who may log in; empty: everybody.
 	Initiators []string `yaml:"initiators,omitempty"`

@@ -39,7 +39,7 @@ version: %d
 
 #iscsi:
 #  chap: true                # with a file of secrets, mode 0600
-#  secrets: secrets.yaml
+#  secrets: secrets
 #  initiators: [iqn.1993-08.org.debian:01:*]
 #  addresses: [192.0.2.0/24]
 

@@ -1,0 +1,54 @@
+package station
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+
+	"govtl/internal/daemon"
+	"govtl/scsi"
+)
+
+// Tracer counts finished commands, and logs each of them while the log level is
+// at its most detailed.
+type Tracer struct {
+	log      *slog.Logger
+	commands atomic.Uint64
+	checks   atomic.Uint64
+}
+
+// Finished is scsi.Options.Trace.
+func (r *Tracer) Finished(t scsi.Trace) {
+	r.commands.Add(1)
+	if t.Task.Status == scsi.CheckCondition {
+		r.checks.Add(1)
+	}
+	ctx := context.Background()
+	if !r.log.Enabled(ctx, daemon.LevelTrace) {
+		return
+	}
+	name, length := "?", len(t.Task.CDB)
+	if t.Command != nil {
+		name, length = t.Command.Name, min(length, t.Command.CDBLength())
+	}
+	attrs := []slog.Attr{
+		slog.String("initiator", t.Task.Nexus.InitiatorName), slog.String("command", name),
+		slog.String("cdb", fmt.Sprintf("% X", t.Task.CDB[:length])), slog.String("status", t.Task.Status.String()),
+		slog.Duration("took", t.Duration),
+	}
+	if n := t.Task.ExpectedOut; n > 0 {
+		attrs = append(attrs, slog.Uint64("out", n))
+	}
+	if n := t.Task.InLength(); n > 0 {
+		attrs = append(attrs, slog.Uint64("in", n))
+	}
+	if t.Task.Sense != nil {
+		attrs = append(attrs, slog.String("sense", t.Task.Sense.Error()))
+	}
+	r.log.LogAttrs(ctx, daemon.LevelTrace, "command", attrs...)
+}
+
+// Counts tells how many commands have finished, and how many of them with CHECK
+// CONDITION.
+func (r *Tracer) Counts() (commands, checks uint64) { return r.commands.Load(), r.checks.Load() }
