@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"govtl/test/linux"
@@ -67,11 +68,12 @@ func (r *rig) load(t *testing.T, slot, drive int) linux.Device {
 	return linux.Device{}
 }
 
-// ready waits until a drive is ready, past its unit attentions.
+// ready waits until a drive is ready. It asks the st driver, which is to see the
+// unit attentions.
 func (r *rig) ready(t *testing.T, d linux.Device) {
 	t.Helper()
 	linux.Eventually(t, d.Target+" to be ready", func() bool {
-		_, err := linux.Try("sg_turs %s", d.Generic)
-		return err == nil
+		out, err := linux.Try("mt -f %s status", d.Tape)
+		return err == nil && strings.Contains(out, " ONLINE")
 	})
 }
