@@ -28,6 +28,24 @@ func Login(t testing.TB, addr, target string) Device {
 	return Find(t, target)
 }
 
+// LoginAs logs in to a target with another initiator name than the machine's, so
+// that it is another initiator to the target.
+func LoginAs(t testing.TB, initiator, addr, target string) Device {
+	t.Helper()
+	if _, err := Try("iscsiadm -m iface -I %s", interfaceName(initiator)); err != nil {
+		Run(t, "iscsiadm -m iface -I %s -o new", interfaceName(initiator))
+		Run(t, "iscsiadm -m iface -I %s -o update -n iface.initiatorname -v %s", interfaceName(initiator), initiator)
+	}
+	Run(t, "iscsiadm -m node -I %s -T %s -p %s,1 -o new", interfaceName(initiator), target, addr)
+	Run(t, "iscsiadm -m node -I %s -T %s -p %s --login", interfaceName(initiator), target, addr)
+	return FindAs(t, initiator, target)
+}
+
+// interfaceName is the name of the record that holds an initiator name.
+func interfaceName(initiator string) string {
+	return initiator[strings.LastIndexByte(initiator, ':')+1:]
+}
+
 // NewNode makes a record of a target without discovery, with settings as
 // name=value.
 func NewNode(t testing.TB, addr, target string, settings ...string) {
@@ -69,21 +87,26 @@ type Device struct {
 // Find waits for the devices of a session to a target.
 func Find(t testing.TB, target string) Device {
 	t.Helper()
+	return FindAs(t, "", target)
+}
+
+// FindAs is Find for the session of an initiator name; empty: of any.
+func FindAs(t testing.TB, initiator, target string) Device {
+	t.Helper()
 	var d Device
 	Eventually(t, "devices of "+target, func() bool {
 		var ok bool
-		d, ok = find(target)
+		d, ok = find(initiator, target)
 		return ok
 	})
 	return d
 }
 
 // find looks for the devices of a session to a target.
-func find(target string) (Device, bool) {
+func find(initiator, target string) (Device, bool) {
 	sessions, _ := filepath.Glob("/sys/class/iscsi_session/session*")
 	for _, s := range sessions {
-		name, err := os.ReadFile(s + "/targetname")
-		if err != nil || strings.TrimSpace(string(name)) != target {
+		if attribute(s, "targetname") != target || initiator != "" && attribute(s, "initiatorname") != initiator {
 			continue
 		}
 		d := Device{Target: target, Session: s}
@@ -114,10 +137,22 @@ func node(session, pattern string, only ...string) string {
 }
 
 // State is the state of the session as the kernel has it, such as LOGGED_IN.
-func (d Device) State() string {
-	text, err := os.ReadFile(d.Session + "/state")
+func (d Device) State() string { return attribute(d.Session, "state") }
+
+// Connection returns an attribute of the session's connection, such as header_digest.
+func (d Device) Connection(name string) string {
+	all, _ := filepath.Glob(d.Session + "/device/connection*/iscsi_connection/connection*")
+	if len(all) == 0 {
+		return ""
+	}
+	return attribute(all[0], name)
+}
+
+// attribute reads a file of /sys; it is empty when there is none.
+func attribute(dir, name string) string {
+	text, err := os.ReadFile(filepath.Join(dir, name))
 	if err != nil {
-		return err.Error()
+		return ""
 	}
 	return strings.TrimSpace(string(text))
 }
