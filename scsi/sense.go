@@ -69,6 +69,10 @@ type Sense struct {
 	// whether they mean anything.
 	SKS [3]byte
 
+	// Additional are the bytes from 18 on of fixed format (ADDITIONAL SENSE
+	// BYTES), vendor specific, at most MaxAdditional. See Options.Additional.
+	Additional []byte
+
 	// Why tells people the reason in words ("LTO-6 medium cannot be read by an
 	// LTO-8 drive"). It goes into logs, traces and events, not to the wire.
 	Why string
@@ -108,6 +112,20 @@ func (s *Sense) WithProgress(done uint16) *Sense {
 	return &c
 }
 
+// FieldPointer decodes the field pointer of ILLEGAL REQUEST sense data: whether it
+// points into the CDB (else into the parameter list), byte and bit (-1: the
+// whole byte). ok is false when there is none.
+func (s *Sense) FieldPointer() (inCDB bool, byteOffset, bit int, ok bool) {
+	if s.Key != IllegalRequest || s.SKS[0]&0x80 == 0 {
+		return false, 0, 0, false
+	}
+	bit = -1
+	if s.SKS[0]&0x08 != 0 {
+		bit = int(s.SKS[0] & 7)
+	}
+	return s.SKS[0]&0x40 != 0, int(s.SKS[1])<<8 | int(s.SKS[2]), bit, true
+}
+
 // Because returns a copy of s that tells people why.
 func (s *Sense) Because(format string, args ...any) *Sense {
 	c := *s
@@ -139,10 +157,17 @@ func (s *Sense) Error() string {
 	return b.String()
 }
 
-// FixedLength is the length in bytes of the fixed format sense data we send.
-const FixedLength = 18
+const (
+	// FixedLength is the length in bytes of fixed format sense data without
+	// additional sense bytes.
+	FixedLength = 18
 
-// AppendFixed appends s in fixed format, SPC-4 4.5.3, FixedLength bytes.
+	// MaxAdditional is the most additional sense bytes that fit.
+	MaxAdditional = 252 - FixedLength
+)
+
+// AppendFixed appends s in fixed format, SPC-4 4.5.3: FixedLength bytes and the
+// additional ones.
 func (s *Sense) AppendFixed(dst []byte) []byte {
 	var f [FixedLength]byte
 	f[0] = 0x70
@@ -154,12 +179,13 @@ func (s *Sense) AppendFixed(dst []byte) []byte {
 		binary.BigEndian.PutUint32(f[3:], uint32(s.Information))
 	}
 	f[2] = byte(s.Key) | bit(s.Filemark, 0x80) | bit(s.EOM, 0x40) | bit(s.ILI, 0x20)
-	f[7] = FixedLength - 8
+	more := s.Additional[:min(len(s.Additional), MaxAdditional)]
+	f[7] = byte(FixedLength - 8 + len(more))
 	binary.BigEndian.PutUint32(f[8:], s.CommandSpecific)
 	binary.BigEndian.PutUint16(f[12:], uint16(s.ASC))
 	f[14] = s.FRU
 	copy(f[15:], s.SKS[:])
-	return append(dst, f[:]...)
+	return append(append(dst, f[:]...), more...)
 }
 
 // AppendDescriptor appends s in descriptor format, SPC-4 4.5.2.

@@ -255,6 +255,12 @@ func (s *DeviceServer[D]) Finish(t *Task, err error) {
 	s.idle.Broadcast()
 }
 
+// Purge aborts the tasks of a nexus without waiting for those that have begun.
+// Unlike Manage it may be called by a handler, whose own task it spares.
+func (s *DeviceServer[D]) Purge(n *Nexus) {
+	s.begin(func(t *Task) bool { return t.Nexus == n && t != s.running })
+}
+
 // Close refuses further tasks, ends those that wait with BUSY, and returns when
 // nothing runs any more.
 func (s *DeviceServer[D]) Close() {
@@ -459,13 +465,10 @@ func (s *DeviceServer[D]) complete(t *Task, err error, start time.Time) {
 	t.Transport.Finished(t)
 }
 
-// abort aborts the tasks that match, ends those that have not begun, and waits
-// for the others. It returns how many matched.
-func (s *DeviceServer[D]) abort(match func(*Task) bool) int {
-	var (
-		waiting []*Task
-		begun   []*Task
-	)
+// begin aborts the tasks that match and ends those that have not begun. It
+// returns how many matched, and those that have begun.
+func (s *DeviceServer[D]) begin(match func(*Task) bool) (n int, begun []*Task) {
+	var waiting []*Task
 	s.mu.Lock()
 	s.queue = slices.DeleteFunc(s.queue, func(j job) bool {
 		if j.task == nil || !match(j.task) {
@@ -490,6 +493,13 @@ func (s *DeviceServer[D]) abort(match func(*Task) bool) int {
 		t.Abort()
 		s.complete(t, TaskAborted, time.Time{})
 	}
+	return len(waiting) + len(begun), begun
+}
+
+// abort aborts the tasks that match, ends those that have not begun, and waits
+// for the others. It returns how many matched.
+func (s *DeviceServer[D]) abort(match func(*Task) bool) int {
+	n, begun := s.begin(match)
 	s.mu.Lock()
 	for slices.ContainsFunc(begun, func(t *Task) bool {
 		_, d := s.detached[t]
@@ -498,7 +508,7 @@ func (s *DeviceServer[D]) abort(match func(*Task) bool) int {
 		s.idle.Wait()
 	}
 	s.mu.Unlock()
-	return len(waiting) + len(begun)
+	return n
 }
 
 // exclusively runs f with the device to itself, ahead of waiting tasks.
