@@ -2,32 +2,101 @@ package libcart
 
 import (
 	"context"
-	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync"
 
-	"govtl/internal/buffer"
+	"govtl/internal/vfs"
+	"govtl/libcart/internal/format"
 )
 
 // Cartridge is an open cartridge with a position, as in a drive. Its methods are
 // for one goroutine at a time.
 type Cartridge struct {
-	info     Info
+	dir  string
+	fs   vfs.FS
+	log  *slog.Logger
+	opts Options
+	lock vfs.File // held while open for writing
+
+	meta     format.Meta
 	recovery Recovery
 	counters Counters
+	parts    []*partition
 	pos      Position
+
+	// appending: the position is the end of data of the partition writing, and
+	// the queue leads there.
+	appending bool
+	writing   *partition
+	written   bool   // the meta file says so
+	epochs    uint32 // taken from the meta file and not used yet
+
+	queue   *queue
+	keeper  *keeper
+	behind  sync.WaitGroup // the goroutines behind the queue
+	started bool
+
+	reader reader
+	closed bool
 }
 
-// Create makes a cartridge in the directory dir, which it creates too. It
-// returns ErrExists when there is one already, and leaves nothing behind when
-// it fails.
-func Create(dir string, spec Spec, o Options) error { return errors.ErrUnsupported }
+const (
+	defaultBuffer  = 64 << 20
+	defaultMinFree = 64 << 20
+)
 
-// Open opens the cartridge in dir, recovers what a crash has left, and stands at
-// the beginning of partition 0. It returns ErrInUse, ErrVersion or ErrDamaged.
-func Open(dir string, o Options) (*Cartridge, error) { return nil, errors.ErrUnsupported }
+// newCartridge makes one without files, ready for either Open.
+func newCartridge(dir string, o Options) *Cartridge {
+	if o.FS == nil {
+		o.FS = vfs.OS{}
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.BufferSize <= 0 {
+		o.BufferSize = defaultBuffer
+	}
+	if o.MinFree == 0 {
+		o.MinFree = defaultMinFree
+	}
+	c := &Cartridge{dir: dir, fs: o.FS, log: o.Log, opts: o, queue: newQueue(o.BufferSize)}
+	c.keeper = newKeeper(c)
+	c.queue.codec, c.queue.adaptive = o.Codec, o.Adaptive
+	return c
+}
+
+// start starts the goroutines behind the queue, at the first write.
+func (c *Cartridge) start() {
+	if c.started {
+		return
+	}
+	c.started = true
+	for range min(runtime.GOMAXPROCS(0), 8) {
+		c.behind.Go(c.queue.compressor)
+	}
+	w := &writer{c: c}
+	c.behind.Go(w.run)
+	c.behind.Go(c.keeper.run)
+}
+
+// stop ends them; what was not written is lost.
+func (c *Cartridge) stop() {
+	q := c.queue
+	q.mu.Lock()
+	q.closed = true
+	q.work.Broadcast()
+	q.ready.Broadcast()
+	q.mu.Unlock()
+	c.keeper.close()
+	c.behind.Wait()
+	q.empty()
+}
 
 // Info returns what does not change while the cartridge is open, but by Format
 // and SetWriteProtect.
-func (c *Cartridge) Info() Info { return c.info }
+func (c *Cartridge) Info() Info { return infoOf(c.dir, &c.meta) }
 
 // Recovery returns what Open found and did.
 func (c *Cartridge) Recovery() Recovery { return c.recovery }
@@ -35,116 +104,245 @@ func (c *Cartridge) Recovery() Recovery { return c.recovery }
 // Counters returns the lifetime and per-load counters.
 func (c *Cartridge) Counters() Counters { return c.counters }
 
-// Write appends a block at the position, over whatever lay there and beyond. It
-// takes b, also when it fails, and returns when b is in the drive buffer, which
-// may mean to wait for room in it. It returns ErrNoRoom (the block is not on the
-// tape), ErrWrite or ErrReadOnly.
-func (c *Cartridge) Write(b *buffer.Buffer) (Zone, error) {
-	b.Release()
-	return 0, errors.ErrUnsupported
-}
-
-// WriteWouldWait says that the drive buffer has no room for n bytes now.
-func (c *Cartridge) WriteWouldWait(n int) bool { return false }
-
-// WriteFilemarks appends n filemarks at the position, over whatever lay there
-// and beyond; all of them or none. They are durable after Sync. With n = 0
-// nothing happens.
-func (c *Cartridge) WriteFilemarks(n uint32) (Zone, error) { return 0, errors.ErrUnsupported }
-
-// Sync returns nil when everything that was written before is durable. It costs
-// one data synchronisation, or none when nothing was written since the last.
-// After an error nothing will be durable before the cartridge is opened anew.
-// When ctx ends first the outcome is unknown and the synchronisation goes on.
-func (c *Cartridge) Sync(ctx context.Context) error { return errors.ErrUnsupported }
-
-// Read reads the object at the position and moves beyond it. A block longer than
-// max is returned whole all the same; max only bounds what is read ahead.
-// ErrFilemark: the object was a filemark, the position is beyond it.
-// ErrEndOfData: nothing is there. ErrDamaged: the object cannot be read, the
-// position is before it; SpaceBlocks(1) goes beyond.
-func (c *Cartridge) Read(max int) (Object, error) { return Object{}, errors.ErrUnsupported }
-
-// ReadReady says that Read would not wait for the disk.
-func (c *Cartridge) ReadReady() bool { return false }
-
 // Position returns the position.
 func (c *Cartridge) Position() Position { return c.pos }
 
-// LocateObject moves to a logical object of a partition, or with ErrEndOfData to
-// the end of data when there are not so many. ErrPartition leaves the position.
-func (c *Cartridge) LocateObject(part uint8, object uint64) error { return errors.ErrUnsupported }
-
-// LocateFile moves to the place just behind the filemarks-th filemark of a
-// partition (0: its beginning), or with ErrEndOfData to the end of data.
-func (c *Cartridge) LocateFile(part uint8, filemarks uint64) error { return errors.ErrUnsupported }
-
-// LocateEnd moves to the end of data of a partition.
-func (c *Cartridge) LocateEnd(part uint8) error { return errors.ErrUnsupported }
-
-// SpaceBlocks moves over n blocks, back when n is negative, and returns how many
-// it passed (never negative). ErrFilemark: it met a filemark and stands beyond
-// it in the direction of travel. ErrEndOfData and ErrBeginning: it stands there.
-// A damaged object counts as a block. (SSC-4 SPACE)
-func (c *Cartridge) SpaceBlocks(n int64) (done int64, err error) { return 0, errors.ErrUnsupported }
-
-// SpaceFilemarks moves over n filemarks, back when n is negative, and returns
-// how many it passed. Forward it ends behind the last, backward before it (on
-// the side of the beginning). ErrEndOfData and ErrBeginning: it stands there.
-func (c *Cartridge) SpaceFilemarks(n int64) (done int64, err error) {
-	return 0, errors.ErrUnsupported
-}
-
-// Erase makes the position the end of data, durably.
-func (c *Cartridge) Erase() error { return errors.ErrUnsupported }
-
-// Format erases everything and makes partitions of these sizes in bytes (none:
-// one of the whole capacity), durably, and stands at the beginning of partition
-// 0. A crash leaves either the old cartridge or the new one.
-func (c *Cartridge) Format(sizes []int64) error { return errors.ErrUnsupported }
-
 // Partitions returns how many partitions there are.
-func (c *Cartridge) Partitions() int { return 1 }
+func (c *Cartridge) Partitions() int { return len(c.parts) }
 
-// Capacity returns the room of a partition; zeros when there is no such one.
-func (c *Cartridge) Capacity(part uint8) Capacity { return Capacity{} }
-
-// Zone tells how near the position is to the end of its partition, or the file
-// system to being full.
-func (c *Cartridge) Zone() Zone { return ZoneFree }
-
-// Attribute returns a cartridge memory attribute of a partition as it is stored,
-// or ErrAttribute. The value belongs to the cartridge.
-func (c *Cartridge) Attribute(part uint8, id uint16) (Attribute, error) {
-	return Attribute{}, ErrAttribute
-}
-
-// Attributes returns the stored attributes of a partition in order of ID.
-func (c *Cartridge) Attributes(part uint8) []Attribute { return nil }
-
-// SetAttributes stores attributes of a partition, all or none, durably. One
-// with an empty Value is deleted; deleting one that is not there is no error.
-// ErrAttribute: one is too long, or all together are.
-func (c *Cartridge) SetAttributes(part uint8, list []Attribute) error {
-	return errors.ErrUnsupported
-}
+// part returns the partition of the position.
+func (c *Cartridge) part() *partition { return c.parts[c.pos.Partition] }
 
 // SetCodec chooses how blocks written from now on are compressed.
-func (c *Cartridge) SetCodec(codec Codec, adaptive bool) {}
-
-// SetWriteProtect sets the write-protect tab, durably. A protected cartridge
-// returns ErrReadOnly to whatever would change its recording.
-func (c *Cartridge) SetWriteProtect(on bool) error { return errors.ErrUnsupported }
+func (c *Cartridge) SetCodec(codec Codec, adaptive bool) {
+	c.queue.mu.Lock()
+	c.queue.codec, c.queue.adaptive, c.queue.relief = codec, adaptive, false
+	c.queue.mu.Unlock()
+}
 
 // BytesInBuffer returns how many objects, and bytes of them, are in the drive
 // buffer and not yet in the file.
-func (c *Cartridge) BytesInBuffer() (objects, bytes uint64) { return 0, 0 }
+func (c *Cartridge) BytesInBuffer() (objects, bytes uint64) {
+	q := c.queue
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for i := q.head; i < q.tail; i++ {
+		objects += uint64(max(q.at(i).filemarks, 1))
+	}
+	return objects, uint64(q.bytes)
+}
 
 // Deferred returns a failure behind the buffer that no command has reported yet,
 // once.
-func (c *Cartridge) Deferred() error { return nil }
+func (c *Cartridge) Deferred() error {
+	q := c.queue
+	q.mu.Lock()
+	err := q.err
+	if q.told {
+		err = nil
+	}
+	q.told = q.err != nil
+	q.mu.Unlock()
+	if err != nil {
+		c.afterFailure()
+	}
+	return err
+}
+
+// failed returns why nothing can be written any more, and notes that it was
+// reported.
+func (c *Cartridge) failed() error {
+	q := c.queue
+	q.mu.Lock()
+	err := q.err
+	q.told = err != nil
+	q.mu.Unlock()
+	if err != nil {
+		c.afterFailure()
+	}
+	return err
+}
+
+// afterFailure puts the position back to what is in the file, when it is beyond:
+// what the buffer held is gone.
+func (c *Cartridge) afterFailure() {
+	if !c.appending {
+		return
+	}
+	c.appending = false
+	_ = c.queue.drain()
+	p := c.writing
+	p.mu.Lock()
+	c.pos.Object, c.pos.Filemarks = p.objects, p.filemarks
+	p.mu.Unlock()
+}
+
+// fail ends writing until the cartridge is opened anew, and returns err, which
+// is thereby reported.
+func (c *Cartridge) fail(err error) error {
+	c.queue.fail(err)
+	c.log.Error("cartridge takes no more writes", "cartridge", c.dir, "error", err)
+	return c.failed()
+}
+
+// leave is called before anything that looks at the files or moves: what is in
+// the buffer goes to the files first. When the file system has no room for it,
+// it is lost, and the cartridge has failed.
+func (c *Cartridge) leave() error {
+	if !c.appending {
+		return nil
+	}
+	err := c.queue.drain()
+	if noRoom(err) {
+		c.queue.retry()
+		if err = c.queue.drain(); noRoom(err) {
+			return c.fail(fmt.Errorf("%w: %w", ErrWrite, err))
+		}
+	}
+	if err != nil {
+		return c.failed()
+	}
+	c.appending = false
+	return nil
+}
+
+// Sync returns nil when everything that was written before is durable. It costs
+// one data synchronisation, or none when nothing was written since the last.
+// ErrNoRoom: the file system is full, nothing is lost yet, and another Sync may
+// do better. After any other error nothing will be durable before the cartridge
+// is opened anew. When ctx ends first the outcome is unknown and the
+// synchronisation goes on.
+func (c *Cartridge) Sync(ctx context.Context) error {
+	if err := c.failed(); err != nil {
+		return err
+	}
+	if !c.started {
+		return nil
+	}
+	c.queue.retry()
+	if err := c.queue.drain(); err != nil {
+		if c.queue.broken() {
+			return c.failed()
+		}
+		return err
+	}
+	var dirty []*partition
+	for _, p := range c.parts {
+		if p.dirty() {
+			dirty = append(dirty, p)
+		}
+	}
+	if len(dirty) == 0 {
+		return nil
+	}
+	c.counters.SyncPoints++
+	done := make(chan error, 1)
+	go func() {
+		for _, p := range dirty {
+			if err := c.syncPartition(p); err != nil {
+				c.queue.fail(err)
+				done <- err
+				return
+			}
+		}
+		done <- nil
+	}()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case err := <-done:
+		if err != nil {
+			return c.fail(err)
+		}
+		return nil
+	}
+}
 
 // Close makes everything durable, marks the cartridge as properly closed, and
 // releases it. After an error it has released it too, but the next Open will
 // have to recover.
-func (c *Cartridge) Close() error { return nil }
+func (c *Cartridge) Close() error {
+	if c.closed {
+		return nil
+	}
+	c.closed = true
+	c.reader.stop()
+	if c.opts.ReadOnly {
+		return c.closeFiles()
+	}
+	var err error
+	if c.started {
+		err = c.Sync(context.Background())
+	} else {
+		err = c.failed()
+	}
+	c.stop()
+	if err == nil {
+		err = c.storeClosed()
+	}
+	if e := c.closeFiles(); err == nil {
+		err = e
+	}
+	return err
+}
+
+// storeClosed writes what makes the next Open quick.
+func (c *Cartridge) storeClosed() error {
+	for i, p := range c.parts {
+		if c.written {
+			p.syncMu.Lock()
+			err := p.writeEntries()
+			if err == nil {
+				err = p.index.Truncate(format.EntryOffset(p.objects))
+			}
+			if err == nil {
+				err = p.index.Sync()
+			}
+			if err == nil {
+				// Gives back what was reserved beyond the end.
+				err = p.data.Truncate(p.end)
+			}
+			p.syncMu.Unlock()
+			if err != nil {
+				if noRoom(err) {
+					c.log.Warn("no room to close the cartridge properly; it will be recovered when loaded",
+						"cartridge", c.dir, "error", err)
+					return nil
+				}
+				return fmt.Errorf("%w: %w", ErrWrite, err)
+			}
+		}
+		m := &c.meta.Partitions[i]
+		m.End, m.Objects, m.Filemarks = p.end, p.objects, p.filemarks
+	}
+	c.meta.State = format.Closed
+	if err := c.storeMeta(); err != nil {
+		if noRoom(err) {
+			c.log.Warn("no room for the cartridge memory", "cartridge", c.dir, "error", err)
+			return nil
+		}
+		return err
+	}
+	return nil
+}
+
+func (c *Cartridge) closeParts() error {
+	var err error
+	for _, p := range c.parts {
+		if e := p.close(); err == nil {
+			err = e
+		}
+	}
+	return err
+}
+
+func (c *Cartridge) closeFiles() error {
+	err := c.closeParts()
+	if c.lock != nil {
+		_ = c.lock.Truncate(0)
+		if e := c.lock.Close(); err == nil {
+			err = e
+		}
+	}
+	return err
+}

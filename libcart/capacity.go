@@ -1,0 +1,56 @@
+package libcart
+
+import (
+	"errors"
+
+	"govtl/libcart/internal/format"
+)
+
+func isNoRoom(err error) bool { return errors.Is(err, ErrNoRoom) }
+
+// Capacity returns the room of a partition; zeros when there is no such one.
+func (c *Cartridge) Capacity(part uint8) Capacity {
+	if int(part) >= len(c.parts) {
+		return Capacity{}
+	}
+	p := c.parts[part]
+	end, _, _ := c.projected(p)
+	k := Capacity{Max: p.capacity, Used: end - format.DataHeaderSize}
+	k.Remaining = max(k.Max-k.Used, 0)
+	return k
+}
+
+// earlyWarning is the room between the early warning point and the end of a
+// partition.
+func (c *Cartridge) earlyWarning(p *partition) int64 {
+	w := c.opts.EarlyWarning
+	if w <= 0 {
+		w = min(max(p.capacity/50, 4<<20), 2<<30)
+	}
+	return min(w, p.capacity/4)
+}
+
+// Zone tells how near the position is to the end of its partition, or the file
+// system to being full.
+func (c *Cartridge) Zone() Zone {
+	p := c.part()
+	end, objects, _ := c.projected(p)
+	atEnd := c.pos.Object >= objects
+	if !atEnd {
+		off, err := c.offsetOf(p, c.pos.Object)
+		if err != nil {
+			return ZoneFree
+		}
+		end = off
+	}
+	left := format.DataHeaderSize + p.capacity - end
+	switch {
+	case left <= filemarkRoom:
+		return ZoneEnd
+	case left <= c.earlyWarning(p):
+		return ZoneEarlyWarning
+	case atEnd && c.appending && c.opts.MinFree > 0 && p.room.left(end) < c.opts.MinFree:
+		return ZoneEarlyWarning
+	}
+	return ZoneFree
+}

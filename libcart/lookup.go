@@ -1,0 +1,161 @@
+package libcart
+
+import (
+	"fmt"
+	"io"
+
+	"govtl/libcart/internal/format"
+)
+
+// entry returns the index entry of an object of a partition: from memory, from
+// the index file, or, when that is damaged there, from the data file.
+func (c *Cartridge) entry(p *partition, object uint64) (format.Entry, error) {
+	p.mu.Lock()
+	indexed := p.indexed
+	if object >= p.objects {
+		p.mu.Unlock()
+		return format.Entry{}, fmt.Errorf("%w: object %d", ErrEndOfData, object)
+	}
+	if object >= indexed {
+		e := p.pending[object-indexed]
+		p.mu.Unlock()
+		return e, nil
+	}
+	p.mu.Unlock()
+	if len(p.mended) > 0 {
+		if e, ok := p.mended[object]; ok {
+			return e, nil
+		}
+	}
+	var e format.Entry
+	if p.indexEntry(&e, object, indexed) != nil {
+		return c.relocate(p, object)
+	}
+	return e, nil
+}
+
+// indexEntry decodes an entry of the index file through the page that was read
+// last. indexed entries are in the file.
+func (p *partition) indexEntry(e *format.Entry, object, indexed uint64) error {
+	g := &p.page
+	const perPage = uint64(len(g.buf) / format.EntrySize)
+	if object < g.first || object >= g.first+uint64(g.n) {
+		g.n = 0
+		g.first = object - object%perPage
+		want := int(min(perPage, indexed-g.first))
+		n, err := p.index.ReadAt(g.buf[:want*format.EntrySize], format.EntryOffset(g.first))
+		if err != nil && err != io.EOF {
+			return err
+		}
+		g.n = n / format.EntrySize
+		if object >= g.first+uint64(g.n) {
+			return fmt.Errorf("%w: %s is cut short", ErrDamaged, p.index.Name())
+		}
+	}
+	return format.DecodeEntry(e, g.buf[int(object-g.first)*format.EntrySize:], object)
+}
+
+// relocate finds an object in the data file by following the records from the
+// nearest one before it whose entry is good, and mends the index on the way. What
+// cannot be found gets a lost entry.
+func (c *Cartridge) relocate(p *partition, object uint64) (format.Entry, error) {
+	p.mu.Lock()
+	indexed, limit := p.indexed, p.end
+	p.mu.Unlock()
+	at := p.begin()
+	for o := object; o > 0; o-- {
+		var e format.Entry
+		e, ok := p.mended[o-1]
+		if !ok && p.indexEntry(&e, o-1, indexed) != nil {
+			continue
+		}
+		if e.Kind != format.Lost {
+			at = behind(o-1, &e)
+			break
+		}
+	}
+	var found []format.Entry
+	first := at.object
+	for at.object <= object {
+		var r format.Record
+		if p.header(&r, at.offset) == nil && at.follows(&r) {
+			e := format.EntryOf(&r)
+			found = append(found, e)
+			at = behind(r.Object, &e)
+			continue
+		}
+		next := format.Entry{Kind: format.Lost, Offset: limit, Filemarks: uint32(at.filemarks), Epoch: at.epoch}
+		stop := object + 1
+		if ok, err := p.resync(at, limit, &r); err == nil && ok {
+			next.Offset, stop = r.Offset, min(r.Object, stop)
+		}
+		for o := at.object; o < stop; o++ {
+			found = append(found, next)
+		}
+		at = place{object: stop, offset: next.Offset, filemarks: r.Filemarks, epoch: at.epoch}
+	}
+	c.mendIndex(p, first, found)
+	return found[object-first], nil
+}
+
+// mendIndex stores entries of objects from first on that were found by other
+// means. It may fail: they will be found again.
+func (c *Cartridge) mendIndex(p *partition, first uint64, list []format.Entry) {
+	p.syncMu.Lock()
+	defer p.syncMu.Unlock()
+	if c.opts.ReadOnly || c.queue.broken() {
+		if len(p.mended)+len(list) > maxMended {
+			clear(p.mended)
+		}
+		for i, e := range list {
+			p.mended[first+uint64(i)] = e
+		}
+		return
+	}
+	b := make([]byte, len(list)*format.EntrySize)
+	for i := range list {
+		list[i].Put(b[i*format.EntrySize:], first+uint64(i))
+	}
+	if _, err := p.index.WriteAt(b, format.EntryOffset(first)); err != nil {
+		c.log.Warn("index not mended", "cartridge", c.dir, "file", p.index.Name(), "error", err)
+	}
+	p.page.n = 0
+}
+
+// offsetOf returns where the record of an object begins, or would begin when it
+// is the end of data.
+func (c *Cartridge) offsetOf(p *partition, object uint64) (int64, error) {
+	if object == 0 {
+		return format.DataHeaderSize, nil
+	}
+	e, err := c.entry(p, object-1)
+	return e.End(), err
+}
+
+// filemarksBefore counts the filemarks before an object or the end of data.
+func (c *Cartridge) filemarksBefore(p *partition, object uint64) (uint64, error) {
+	if object >= p.objects {
+		return p.filemarks, nil
+	}
+	e, err := c.entry(p, object)
+	return uint64(e.Filemarks), err
+}
+
+// behindFilemark returns the first object that has n filemarks before it: the
+// place behind the n-th. There are so many.
+func (c *Cartridge) behindFilemark(p *partition, n uint64) (uint64, error) {
+	low, high := uint64(0), p.objects
+	for low < high {
+		mid := low + (high-low)/2
+		f, err := c.filemarksBefore(p, mid)
+		if err != nil {
+			return 0, err
+		}
+		if f >= n {
+			high = mid
+		} else {
+			low = mid + 1
+		}
+	}
+	return low, nil
+}
