@@ -76,6 +76,13 @@ func (c *Core) release(t *scsi.Task) error {
 	return nil
 }
 
+// ReserveUnit is RESERVE of the logical unit, for a device that also reserves
+// elements.
+func (c *Core) ReserveUnit(t *scsi.Task) error { return c.reserve(t) }
+
+// ReleaseUnit is RELEASE of the logical unit likewise.
+func (c *Core) ReleaseUnit(t *scsi.Task) error { return c.release(t) }
+
 // wholeUnit refuses third party (bit 4) and extent (bit 0) reservations.
 func wholeUnit(t *scsi.Task) error {
 	for _, bit := range []int{4, 1, 0} {
