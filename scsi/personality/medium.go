@@ -39,6 +39,9 @@ type Medium struct {
 	Encryption   bool   `yaml:"encryption"`   // can hold encrypted blocks
 	MAM          uint32 `yaml:"mam"`          // bytes for attributes (MAM 0407h)
 
+	// Personality is the VOLUME PERSONALITY of log page 17h, such as "Ultrium-6".
+	Personality string `yaml:"personality"`
+
 	// Step is the granularity of partition sizes in units of 10^6 bytes at
 	// native capacity; 0 when the medium has one partition.
 	Step uint32 `yaml:"step"`

@@ -25,7 +25,7 @@ const attrVolumeChangeReference = 0x0009
 // append-only mode do not let the recording be changed.
 func (d *Drive) mayWriteHere() error {
 	worm := d.in.info.Kind == libcart.WORM
-	appendOnly := d.appendOnly()
+	appendOnly := d.append
 	if !worm && !appendOnly {
 		return nil
 	}
@@ -149,12 +149,3 @@ func (d *Drive) written() {
 	d.in.appendAt, d.in.appendKnown = d.in.cart.Position(), true
 	d.overwrite.cancel()
 }
-
-func (d *Drive) appendOnly() bool { return false }
-
-// countRead and countWrite keep the counters of a block's way.
-func (d *Drive) countRead(n int)  {}
-func (d *Drive) countWrite(n int) {}
-
-func (d *Drive) programmableWarning() bool       { return false }
-func (d *Drive) beyondProgrammableWarning() bool { return false }

@@ -1,6 +1,9 @@
 package ssc
 
-import "govtl/scsi"
+import (
+	"govtl/scsi"
+	"govtl/scsi/spc"
+)
 
 // The directions of data, and the bits of the CONTROL byte that are evaluated.
 const (
@@ -8,10 +11,13 @@ const (
 	in   = scsi.DataIn
 	out  = scsi.DataOut
 
-	ctl = 0x04 // NACA: refused
+	ctl = 0x00 // no bit of it changes what is done
 )
 
-type row = scsi.Row[*Drive]
+type (
+	row  = scsi.Row[*Drive]
+	rows = []row
+)
 
 // cmd is the only row of an operation code.
 func cmd(name, clause string, data scsi.Direction, needs scsi.Need, run func(*Drive, *scsi.Task) error, usage ...byte) []row {
@@ -39,22 +45,49 @@ func shared(r []row) []row {
 // from byte 1 on: a set bit is one we evaluate, a clear one is reserved. A model
 // names the commands that it has not.
 var commands = scsi.Table[*Drive]{
-	0x00: cmd("TEST UNIT READY", "SPC-4 6.47", none, loaded, (*Drive).testUnitReady, 0, 0, 0, 0, ctl),
+	0x00: rows{spc.TestUnitReady[*Drive](loaded)},
 	0x01: cmd("REWIND", "SSC-4 7.12", none, loaded, (*Drive).rewind, 0x01, 0, 0, 0, ctl),
+	0x03: rows{spc.RequestSense[*Drive]()},
 	0x05: shared(cmd("READ BLOCK LIMITS", "SSC-4 7.6", in, nothing, (*Drive).readBlockLimits, 0x01, 0, 0, 0, ctl)),
 	0x08: prompt(cmd("READ(6)", "SSC-4 6.4", in, positioned, (*Drive).read6, 0x03, 0xFF, 0xFF, 0xFF, ctl), (*Drive).promptRead),
 	0x0A: prompt(cmd("WRITE(6)", "SSC-4 6.8", out, writable, (*Drive).write6, 0x01, 0xFF, 0xFF, 0xFF, ctl), (*Drive).promptWrite),
 	0x10: cmd("WRITE FILEMARKS(6)", "SSC-4 6.9", none, writable, (*Drive).writeFilemarks6, 0x03, 0xFF, 0xFF, 0xFF, ctl),
 	0x11: cmd("SPACE(6)", "SSC-4 6.6", none, loaded, (*Drive).space6, 0x0F, 0xFF, 0xFF, 0xFF, ctl),
+	0x12: rows{spc.Inquiry[*Drive]()},
+	0x15: rows{spc.ModeSelect6[*Drive]()},
+	0x16: rows{spc.Reserve6[*Drive]()},
+	0x17: rows{spc.Release6[*Drive]()},
 	0x19: cmd("ERASE(6)", "SSC-4 6.2", none, writable, (*Drive).erase6, 0x03, 0, 0, 0, ctl),
+	0x1A: rows{spc.ModeSense6[*Drive]()},
 	0x1B: cmd("LOAD UNLOAD", "SSC-4 7.2", none, nothing, (*Drive).loadUnload, 0x01, 0, 0, 0x0F, ctl),
-	0x1E: shared(cmd("PREVENT ALLOW MEDIUM REMOVAL", "SPC-4 6.15", none, nothing, (*Drive).preventAllow, 0, 0, 0, 0x03, ctl)),
+	0x1C: rows{spc.ReceiveDiagnosticResults[*Drive]()},
+	0x1D: rows{spc.SendDiagnostic[*Drive]()},
+	0x1E: rows{spc.PreventAllow[*Drive]()},
 	0x2B: cmd("LOCATE(10)", "SSC-4 7.3", none, loaded, (*Drive).locate10, 0x07, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0xFF, ctl),
 	0x34: cmd("READ POSITION", "SSC-4 7.7", in, loaded, (*Drive).readPosition, 0x1F, 0, 0, 0, 0, 0, 0xFF, 0xFF, ctl),
+	0x3B: rows{spc.WriteBuffer[*Drive]()},
+	0x3C: rows{spc.ReadBuffer[*Drive]()},
 	0x44: shared(cmd("REPORT DENSITY SUPPORT", "SSC-4 7.8", in, nothing, (*Drive).reportDensitySupport, 0x03, 0, 0, 0, 0, 0, 0xFF, 0xFF, ctl)),
+	0x4C: rows{spc.LogSelect[*Drive]()},
+	0x4D: rows{spc.LogSense[*Drive]()},
+	0x55: rows{spc.ModeSelect10[*Drive]()},
+	0x56: rows{spc.Reserve10[*Drive]()},
+	0x57: rows{spc.Release10[*Drive]()},
+	0x5A: rows{spc.ModeSense10[*Drive]()},
+	0x5E: spc.PersistentReserveIn[*Drive](),
+	0x5F: spc.PersistentReserveOut[*Drive](),
 	0x91: cmd("SPACE(16)", "SSC-4 6.7", none, loaded, (*Drive).space16, 0x0F, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0, ctl),
 	0x92: cmd("LOCATE(16)", "SSC-4 7.4", none, loaded, (*Drive).locate16, 0x3B, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, ctl),
+	0xA0: rows{spc.ReportLUNs[*Drive]()},
+	0xA3: rows{
+		spc.ReportIdentifyingInformation[*Drive](),
+		spc.ReportTargetPortGroups[*Drive](),
+		spc.ReportSupportedOperationCodes[*Drive](),
+		spc.ReportSupportedTaskManagementFunctions[*Drive](),
+		spc.ReportTimestamp[*Drive](),
+	},
+	0xA4: rows{
+		spc.SetIdentifyingInformation[*Drive](),
+		spc.SetTimestamp[*Drive](),
+	},
 }
-
-// testUnitReady is TEST UNIT READY, SPC-4 6.47: what it needs is all there is to it.
-func (d *Drive) testUnitReady(*scsi.Task) error { return nil }

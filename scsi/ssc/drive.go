@@ -1,6 +1,7 @@
 package ssc
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"govtl/scsi"
 	"govtl/scsi/page"
 	"govtl/scsi/personality"
+	"govtl/scsi/spc"
 )
 
 // Options of a drive.
@@ -81,6 +83,8 @@ type Event struct {
 // Drive is one sequential-access device. Its exported methods may be called by
 // any goroutine.
 type Drive struct {
+	*spc.Core
+
 	opt    Options
 	model  *personality.Drive
 	log    *slog.Logger
@@ -93,9 +97,23 @@ type Drive struct {
 	motion    motion
 	delays    Delays
 	codec     codecChoice
-	buffer    byte // BUFFERED MODE of the mode parameter header: 0 or 1
 	alerts    page.TapeAlerts
 	overwrite overwrite
+	proposed  *partitioning    // checked, before MODE SELECT commits it
+	last      libcart.Counters // of the last medium
+	zero      libcart.Counters // what resettable log pages count from
+	stats     stats
+	started   time.Time
+
+	// Mode parameters that the data path needs, see takeModes.
+	buffer   byte  // BUFFERED MODE of the mode parameter header: 0 or 1
+	pews     int64 // programmable early warning zone in bytes; 0: none
+	append   bool  // append-only mode
+	compress bool
+
+	saved    json.RawMessage // the document of package spc
+	recalled *memoryDocument // what the memory had at the start
+	damaged  error           // why the memory could not be read
 
 	mu   sync.Mutex // guards hold, which State reads without the turn
 	hold State
@@ -108,10 +126,15 @@ type codecChoice struct {
 	name     string
 }
 
+// stats count since the drive was made.
+type stats struct {
+	loads, cleanings        uint64
+	writeErrors, readErrors uint64
+}
+
 // nexusState is what the drive keeps for each I_T nexus.
 type nexusState struct {
 	blockLength uint32 // of the mode parameter block descriptor; 0: variable
-	prevents    bool   // PREVENT ALLOW MEDIUM REMOVAL
 	lbp         protection
 }
 
@@ -133,12 +156,20 @@ func New(o Options) (*Drive, error) {
 		opt: o, model: o.Personality, log: o.Log, delays: o.Delays,
 		nexuses: map[*scsi.Nexus]*nexusState{},
 		codec:   codecChoice{codec: o.Codec, adaptive: o.Adaptive},
-		buffer:  1,
+		buffer:  1, started: o.Now(),
+	}
+	d.recalled, d.damaged = d.recall()
+	if d.recalled != nil {
+		d.saved = d.recalled.Core
+	}
+	if err := d.newCore(d.saved); err != nil {
+		return nil, fmt.Errorf("ssc: model %s: %w", o.Personality.Name, err)
 	}
 	table, err := commands.Finish(o.Personality.WithoutCommands...)
 	if err != nil {
 		return nil, fmt.Errorf("ssc: model %s: %w", o.Personality.Name, err)
 	}
+	d.SetCommands(table.Commands())
 	d.server = scsi.NewDeviceServer(d, table, scsi.Options{
 		Log: o.Log, Trace: o.Trace, ValidateReserved: o.Personality.Has(personality.ValidateReserved),
 	})
@@ -168,6 +199,7 @@ func (d *Drive) MaxTransfer() int { return buffer.MaxSize }
 
 // NexusAttached implements scsi.Device.
 func (d *Drive) NexusAttached(n *scsi.Nexus) {
+	d.Core.NexusAttached(n)
 	if d.nexuses[n] == nil {
 		d.nexuses[n] = &nexusState{}
 	}
@@ -175,28 +207,33 @@ func (d *Drive) NexusAttached(n *scsi.Nexus) {
 
 // NexusDetached implements scsi.Device.
 func (d *Drive) NexusDetached(n *scsi.Nexus, e scsi.NexusEvent) {
+	d.Core.NexusDetached(n, e)
 	if e == scsi.NexusReinstated {
 		return
 	}
 	delete(d.nexuses, n)
-	d.alerts.Forget(n)
 }
 
 // Reset implements scsi.Device: a logical unit reset gives mode parameters and
 // PREVENT back, and leaves the medium where it is.
 func (d *Drive) Reset() {
+	d.Core.Reset()
 	for _, s := range d.nexuses {
 		*s = nexusState{}
 	}
 	d.buffer = 1
+	d.takeModes()
 }
 
 // nexus is the state of the task's nexus.
-func (d *Drive) nexus(t *scsi.Task) *nexusState {
-	s := d.nexuses[t.Nexus]
+func (d *Drive) nexus(t *scsi.Task) *nexusState { return d.state(t.Nexus) }
+
+// state is the state of a nexus, made when it is not there.
+func (d *Drive) state(n *scsi.Nexus) *nexusState {
+	s := d.nexuses[n]
 	if s == nil {
 		s = &nexusState{}
-		d.nexuses[t.Nexus] = s
+		d.nexuses[n] = s
 	}
 	return s
 }

@@ -59,7 +59,7 @@ func (d *Drive) load(t *scsi.Task, immed bool) error {
 // unload lets go of the medium; it stays in the drive until the changer or the
 // operator takes it.
 func (d *Drive) unload(t *scsi.Task, immed, hold bool) error {
-	if d.in.loaded() && d.prevented() {
+	if d.in.loaded() && d.RemovalPrevented() {
 		d.raise(alertNoRemoval)
 		return sensePrevented
 	}
@@ -78,25 +78,4 @@ func (d *Drive) loadSense(err error) error {
 		return scsi.NewSense(scsi.NotReady, scsi.NotReadyCauseNotReportable).Because("%v", err)
 	}
 	return scsi.NewSense(scsi.MediumError, scsi.MediumFormatCorrupted).Because("%v", err)
-}
-
-// preventAllow is PREVENT ALLOW MEDIUM REMOVAL, SPC-4 6.15.
-func (d *Drive) preventAllow(t *scsi.Task) error {
-	prevent := t.CDB[4] & 0x03
-	if prevent > 1 {
-		return scsi.InvalidFieldInCDBAt(4, 1)
-	}
-	d.nexus(t).prevents = prevent == 1
-	d.publish()
-	return nil
-}
-
-// prevented reports whether some initiator prevents removal.
-func (d *Drive) prevented() bool {
-	for _, n := range d.nexuses {
-		if n.prevents {
-			return true
-		}
-	}
-	return false
 }

@@ -36,7 +36,8 @@ type medium struct {
 	// warned: the programmable early warning of this entry was reported.
 	warned bool
 
-	sizesPending []int64 // partition sizes that mode page 11h asks for
+	// pending is what mode page 11h asks FORMAT MEDIUM to do; nil: nothing.
+	pending *partitioning
 }
 
 // loaded reports whether there is a threaded medium that can be positioned.

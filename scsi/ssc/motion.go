@@ -17,6 +17,7 @@ type Delays struct {
 type motion struct {
 	sense         *scsi.Sense // what commands get meanwhile
 	request       *scsi.Sense // what REQUEST SENSE gets meanwhile
+	activity      byte        // DT DEVICE ACTIVITY of log page 11h
 	begun, ending time.Time
 }
 

@@ -125,7 +125,7 @@ func (d *Drive) Eject(ctx context.Context, barcode string) error {
 			return fmt.Errorf("%w: it is empty", ErrEmpty)
 		case barcode != "" && barcode != d.in.barcode:
 			return fmt.Errorf("%w: it holds %s", ErrEmpty, d.in.barcode)
-		case d.in.loaded() && d.prevented():
+		case d.in.loaded() && d.RemovalPrevented():
 			d.raise(alertNoRemoval)
 			return ErrPrevented
 		}
@@ -144,9 +144,9 @@ func (d *Drive) Eject(ctx context.Context, barcode string) error {
 // that cannot be loaded stays in the drive, unloaded.
 func (d *Drive) Resume(ctx context.Context) error {
 	return d.server.Do(ctx, func(*Drive) error {
-		m, err := d.recall()
-		if err != nil || m == nil {
-			return err
+		m := d.recalled
+		if d.damaged != nil || m == nil {
+			return d.damaged
 		}
 		d.hold.MoveID = m.MoveID
 		if m.Dir == "" {
@@ -201,7 +201,9 @@ func (d *Drive) thread() error {
 		d.raise(alertCleaningMedium)
 		return c.Close()
 	}
-	m.cart = c
+	m.cart, m.pending = c, nil
+	d.stats.loads++
+	d.zero = libcart.Counters{}
 	d.publish()
 	return nil
 }
@@ -228,6 +230,7 @@ func (d *Drive) unthread(hold bool) error {
 	if m.cart == nil {
 		return nil
 	}
+	d.last = m.cart.Counters()
 	err := m.cart.Close()
 	m.cart = nil
 	d.overwrite.cancel()
@@ -271,13 +274,11 @@ func (d *Drive) fits(m *medium) error {
 // effectiveCodec is the codec for what is written from now on: none while the
 // initiator has compression off.
 func (d *Drive) effectiveCodec() (libcart.Codec, bool) {
-	if !d.compressing() {
+	if !d.compress {
 		return libcart.Stored, false
 	}
 	return d.codec.codec, d.codec.adaptive
 }
-
-func (d *Drive) compressing() bool { return true }
 
 // SetTapeAlert raises the TapeAlert flags of a mask, in which bit 0 is flag 1, and
 // returns all that are set. A mask of 0 lowers all.

@@ -39,7 +39,6 @@ func (d *Drive) readVariable(t *scsi.Task, n *nexusState, length int, sili bool)
 		b.B = b.B[:length]
 	}
 	t.ReplyBuffer(b)
-	d.countRead(actual)
 	if actual == length || sili && (actual < length || n.blockLength == 0) {
 		return nil
 	}
@@ -64,7 +63,6 @@ func (d *Drive) readFixed(t *scsi.Task, n *nexusState, count uint32) error {
 			b.B = b.B[:want]
 		}
 		t.ReplyBuffer(b)
-		d.countRead(actual)
 		if actual != want {
 			return &scsi.Sense{Key: scsi.NoSense, ILI: true, Valid: true, Information: left}
 		}
@@ -80,6 +78,7 @@ func (d *Drive) readFixed(t *scsi.Task, n *nexusState, count uint32) error {
 // readError is the sense data of a failed read, and what else it means.
 func (d *Drive) readError(err error) error {
 	if errors.Is(err, libcart.ErrDamaged) {
+		d.stats.readErrors++
 		d.raise(alertReadFailed)
 		d.event("read-error", d.in.barcode, "%v", err)
 	}

@@ -38,7 +38,7 @@ func (d *Drive) publish() {
 	if d.in != nil {
 		d.hold.Barcode, d.hold.Loaded = d.in.barcode, d.in.loaded()
 	}
-	d.hold.RemovalPrevented = d.prevented()
+	d.hold.RemovalPrevented = d.RemovalPrevented()
 }
 
 // Status is the state of a drive for people.
@@ -64,7 +64,7 @@ type Status struct {
 func (d *Drive) Status(ctx context.Context) (s Status, err error) {
 	err = d.server.Do(ctx, func(*Drive) error {
 		s = Status{
-			State: d.State(), Word: "empty", Compression: d.codec.name, AppendOnly: d.appendOnly(),
+			State: d.State(), Word: "empty", Compression: d.codec.name, AppendOnly: d.append,
 			Delays: d.delays, TapeAlert: d.alerts.Active(),
 		}
 		for _, n := range d.nexuses {
@@ -104,6 +104,9 @@ type memoryDocument struct {
 	Barcode string `json:"barcode,omitempty"`
 	Loaded  bool   `json:"loaded,omitempty"`
 	MoveID  string `json:"moveId,omitempty"`
+
+	// Core is the document of package spc: saved mode pages, reservations.
+	Core json.RawMessage `json:"core,omitempty"`
 }
 
 // memoryVersion is the version of the document that is written.
@@ -115,7 +118,7 @@ func (d *Drive) remember() error {
 		return nil
 	}
 	s := d.State()
-	m := memoryDocument{Version: memoryVersion, Barcode: s.Barcode, Loaded: s.Loaded, MoveID: s.MoveID}
+	m := memoryDocument{Version: memoryVersion, Barcode: s.Barcode, Loaded: s.Loaded, MoveID: s.MoveID, Core: d.saved}
 	if d.in != nil {
 		m.Dir = d.in.dir
 	}

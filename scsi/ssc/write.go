@@ -62,14 +62,14 @@ func (d *Drive) write(t *scsi.Task, fixed bool, length uint32) error {
 	if count == 1 {
 		b := t.TakeOut()
 		b.B = b.B[:size-guard]
-		if zone, err = d.store(b); err != nil {
+		if zone, err = d.in.cart.Write(b); err != nil {
 			return withInformation(d.writeError(err), int64(length))
 		}
 	}
 	for i := 0; count > 1 && i < good; i++ {
 		b := buffer.Default.Get(size - guard)
 		copy(b.B, data[i*size:])
-		if zone, err = d.store(b); err != nil {
+		if zone, err = d.in.cart.Write(b); err != nil {
 			return withInformation(d.writeError(err), int64(count-i))
 		}
 		if zone != libcart.ZoneFree && i+1 < count {
@@ -80,16 +80,6 @@ func (d *Drive) write(t *scsi.Task, fixed bool, length uint32) error {
 		return withInformation(senseGuard, int64(count-good))
 	}
 	return d.afterWrite(t, zone, 0)
-}
-
-// store hands one block to the cartridge, which takes it.
-func (d *Drive) store(b *buffer.Buffer) (libcart.Zone, error) {
-	n := len(b.B)
-	zone, err := d.in.cart.Write(b)
-	if err == nil {
-		d.countWrite(n)
-	}
-	return zone, err
 }
 
 // checkBlockLength refuses a block outside the drive's limits.
@@ -128,6 +118,7 @@ func (d *Drive) ending(zone libcart.Zone, left int64) error {
 // writeError is the sense data of a failed write, and what else it means.
 func (d *Drive) writeError(err error) error {
 	if errors.Is(err, libcart.ErrWrite) {
+		d.stats.writeErrors++
 		d.raise(alertWriteFailed)
 		d.event("write-error", d.in.barcode, "%v", err)
 	}
