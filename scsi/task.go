@@ -52,6 +52,10 @@ type Task struct {
 	Status Status
 	Sense  *Sense
 
+	// DescriptorSense asks for Sense in descriptor format: D_SENSE of the Control
+	// mode page is set (SPC-4 7.5.8).
+	DescriptorSense bool
+
 	// In is the Data-In, in order. It may hold more than ExpectedIn: the
 	// transport sends what fits and reports an overflow.
 	In []*buffer.Buffer
