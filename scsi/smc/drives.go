@@ -17,6 +17,10 @@ type Volume struct {
 	Dir     string // the cartridge's directory
 	Kind    string // data, clean, WORM, NULL
 	Medium  string // medium model, such as "LTO9"
+
+	// Alternate is the alternate volume tag that an initiator gave it with SEND
+	// VOLUME TAG; most volumes have none.
+	Alternate string
 }
 
 // DriveState is what a drive says of itself.
@@ -50,6 +54,9 @@ var (
 	// ErrUnreachable: the drive's daemon does not answer within the deadline.
 	// Whether the request was carried out is not known.
 	ErrUnreachable = errors.New("smc: drive does not answer")
+
+	// ErrRemovalPrevented: an initiator holds the medium in the drive.
+	ErrRemovalPrevented = errors.New("smc: drive prevents medium removal")
 
 	// ErrVolume: the volume's files are missing, damaged or in use.
 	ErrVolume = errors.New("smc: volume cannot be loaded")

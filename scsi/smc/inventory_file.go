@@ -1,0 +1,126 @@
+package smc
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"slices"
+	"strings"
+)
+
+// ErrDamaged says that an inventory file does not read back.
+var ErrDamaged = errors.New("smc: inventory file is damaged")
+
+// inventoryMagic begins an inventory file. The first line goes on with the
+// CRC-32C of all that follows it; then comes one JSON document.
+const inventoryMagic = "vtl-inventory 1 "
+
+// maxInventory bounds an inventory file, in bytes.
+const maxInventory = 64 << 20
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// inventoryDocument is the content of an inventory file, version 1.
+type inventoryDocument struct {
+	Elements []elementRecord `json:"elements"`
+	Shelf    []volumeRecord  `json:"shelf,omitempty"`
+	Applied  []string        `json:"applied,omitempty"`
+}
+
+// elementRecord is an element that is full.
+type elementRecord struct {
+	Element  Element      `json:"element"`
+	Volume   volumeRecord `json:"volume"`
+	Source   *Element     `json:"source,omitempty"`
+	Imported bool         `json:"imported,omitempty"`
+}
+
+// volumeRecord is a Volume in the file.
+type volumeRecord struct {
+	Barcode   string `json:"barcode"`
+	Dir       string `json:"dir"`
+	Kind      string `json:"kind,omitempty"`
+	Medium    string `json:"medium,omitempty"`
+	Alternate string `json:"alternate,omitempty"`
+}
+
+// encode is the inventory file. The file of an inventory is always the same.
+func (v *inventory) encode() ([]byte, error) {
+	doc := inventoryDocument{Elements: []elementRecord{}, Applied: v.applied}
+	for t := MediumTransport; t <= DataTransfer; t++ {
+		for i := range v.places[t] {
+			p := &v.places[t][i]
+			if p.volume == nil {
+				continue
+			}
+			r := elementRecord{Element: Element{t, i + 1}, Volume: volumeRecord(*p.volume), Imported: p.imported}
+			if p.source != (Element{}) {
+				r.Source = &p.source
+			}
+			doc.Elements = append(doc.Elements, r)
+		}
+	}
+	for _, s := range v.shelf {
+		doc.Shelf = append(doc.Shelf, volumeRecord(*s))
+	}
+	var b bytes.Buffer
+	head := len(inventoryMagic) + 9
+	b.Write(make([]byte, head))
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(&doc); err != nil {
+		return nil, fmt.Errorf("smc: inventory: %w", err)
+	}
+	file := b.Bytes()
+	copy(file, fmt.Sprintf("%s%08x\n", inventoryMagic, crc32.Checksum(file[head:], castagnoli)))
+	return file, nil
+}
+
+// decodeInventory reads an inventory file. It has as many elements of each type
+// as the highest number in the file: resize fits it to a layout.
+func decodeInventory(file []byte) (*inventory, error) {
+	head := len(inventoryMagic) + 9
+	if len(file) < head || file[head-1] != '\n' {
+		return nil, fmt.Errorf("%w: no first line", ErrDamaged)
+	}
+	if !bytes.HasPrefix(file, []byte(inventoryMagic)) {
+		return nil, fmt.Errorf("%w: it begins with %q, not %q", ErrDamaged, file[:head-1], inventoryMagic)
+	}
+	if sum := fmt.Sprintf("%08x", crc32.Checksum(file[head:], castagnoli)); string(file[head-9:head-1]) != sum {
+		return nil, fmt.Errorf("%w: checksum %s, first line says %q", ErrDamaged, sum, file[head-9:head-1])
+	}
+	var doc inventoryDocument
+	if err := json.Unmarshal(file[head:], &doc); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	v := &inventory{applied: doc.Applied}
+	if n := len(v.applied) - maxApplied; n > 0 {
+		v.applied = v.applied[n:]
+	}
+	for i := range doc.Elements {
+		r := &doc.Elements[i]
+		t := r.Element.Type
+		if n := r.Element.Number - len(v.places[t]); n > 0 {
+			v.places[t] = append(v.places[t], make([]place, n)...)
+		}
+		vol := Volume(r.Volume)
+		p := place{volume: &vol, imported: r.Imported}
+		if r.Source != nil {
+			p.source = *r.Source
+		}
+		if !v.put(r.Element, p) {
+			return nil, fmt.Errorf("%w: two volumes in %s", ErrDamaged, r.Element)
+		}
+	}
+	for i := range doc.Shelf {
+		vol := Volume(doc.Shelf[i])
+		v.shelf = append(v.shelf, &vol)
+	}
+	slices.SortFunc(v.shelf, func(a, b *Volume) int { return strings.Compare(a.Barcode, b.Barcode) })
+	if err := v.check(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return v, nil
+}

@@ -1,0 +1,117 @@
+package smc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"govtl/scsi"
+)
+
+// Reconfigure changes the number of slots and mail slots, and the drives, while
+// the changer runs. It waits for moves that were asked for before. Volumes in
+// elements that go are on the shelf then; a drive that holds a volume and one
+// that an unsettled move concerns are not taken away. Initiators get 2Ah/01h
+// and 28h/00h. When it returns an error nothing has changed.
+func (c *Changer) Reconfigure(ctx context.Context, cfg Configuration) error {
+	return c.await(ctx, func(context.Context) error { return c.reconfigure(cfg) })
+}
+
+func (c *Changer) reconfigure(cfg Configuration) error {
+	l, drives, err := c.configure(cfg)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	before := c.layout
+	c.mu.Unlock()
+	if l.count[MediumTransport] != before.count[MediumTransport] {
+		return errors.New("smc: the number of pickers changes only with a restart")
+	}
+	if err := c.mayGo(&l, drives); err != nil {
+		return err
+	}
+	var shelved []string
+	c.saving.Lock()
+	defer c.saving.Unlock()
+	next, err := c.changed(func(v *inventory) error {
+		shelved = v.resize(&l)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := c.store.writeInventory(next); err != nil {
+		c.mu.Lock()
+		c.unsaved = true
+		c.mu.Unlock()
+		return fmt.Errorf("%w: %w", errStore, err)
+	}
+	c.mu.Lock()
+	for i, d := range drives {
+		if old := c.linked(Element{DataTransfer, i + 1}); d != nil && old != nil && old.ID == d.ID {
+			old.DriveElement = d.DriveElement
+			drives[i] = old
+		}
+	}
+	c.layout, c.drives, c.inv = l, drives, next
+	c.opt.Configuration = cfg
+	c.mu.Unlock()
+	for _, b := range shelved {
+		c.log.Warn("volume is on the shelf: its element is gone", "barcode", b)
+		c.event(Event{Kind: Exported, Barcode: b, Why: "its element is gone"})
+	}
+	c.saved(next)
+	c.attend(scsi.ModeParametersChanged, nil)
+	c.attend(scsi.NotReadyToReadyChange, nil)
+	c.event(Event{Kind: Reconfigured})
+	c.log.Info("reconfigured", "slots", l.count[Storage], "mail", l.count[ImportExport], "drives", l.count[DataTransfer])
+	return nil
+}
+
+// mayGo refuses to take away elements that a move is not settled on, and drives
+// that hold a volume.
+func (c *Changer) mayGo(l *layout, drives []*drive) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := range c.open {
+		for _, leg := range c.open[i].Legs {
+			if !l.has(leg.From) || !l.has(leg.To) {
+				return becomingReady(c.open[i])
+			}
+		}
+	}
+	for i, d := range c.drives {
+		if d == nil {
+			continue
+		}
+		e := Element{DataTransfer, i + 1}
+		stays := i < len(drives) && drives[i] != nil && drives[i].ID == d.ID
+		if stays {
+			continue
+		}
+		if v := c.inv.volume(e); v != nil {
+			return fmt.Errorf("smc: drive %d holds %s: move it out first", d.ID, v.Barcode)
+		}
+		if in, ok := c.unsettled(e); ok {
+			return becomingReady(in)
+		}
+	}
+	return nil
+}
+
+// AddSlot adds storage elements behind the last, at once, and returns how many
+// there are.
+func (c *Changer) AddSlot(ctx context.Context, n int) (int, error) {
+	if n < 1 || n > maxElements {
+		return 0, fmt.Errorf("smc: %d slots cannot be added", n)
+	}
+	c.mu.Lock()
+	cfg := c.opt.Configuration
+	c.mu.Unlock()
+	cfg.Slots += n
+	if err := c.Reconfigure(ctx, cfg); err != nil {
+		return 0, err
+	}
+	return cfg.Slots, nil
+}
