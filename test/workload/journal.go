@@ -10,7 +10,8 @@ import (
 //
 //	BEGIN file generation   before the first block of a file
 //	ACK file generation     after its filemark was acknowledged
-//	CUT file                before a file is begun anew that was acknowledged
+//	CUT file                before a file is begun anew that was acknowledged;
+//	                        an ACK comes before the next CUT
 type Journal struct {
 	// sure are the generations of the files that must be on the tape.
 	sure []int
@@ -41,11 +42,8 @@ func (j *Journal) Line(line string) error {
 			return nil
 		}
 	case "CUT":
-		if _, err = fmt.Sscanf(rest, "%d", &f.Number); err == nil && f.Number <= len(j.sure) {
-			if j.before == nil {
-				j.before = j.sure
-			}
-			j.sure, j.begun = j.sure[:f.Number:f.Number], nil
+		if _, err = fmt.Sscanf(rest, "%d", &f.Number); err == nil && f.Number <= len(j.sure) && j.before == nil {
+			j.before, j.sure, j.begun = j.sure, j.sure[:f.Number:f.Number], nil
 			return nil
 		}
 	default:

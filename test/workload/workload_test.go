@@ -133,6 +133,13 @@ func TestJournalRefusesNonsense(t *testing.T) {
 			t.Errorf("%q is taken", line)
 		}
 	}
+	cut := &Journal{sure: []int{1, 2}}
+	if err := cut.Line("CUT 1"); err != nil {
+		t.Error(err)
+	}
+	if err := cut.Line("CUT 0"); err == nil {
+		t.Error("a second CUT is taken")
+	}
 	if err := new(Journal).Line("something else"); err != nil {
 		t.Error(err)
 	}
