@@ -21,12 +21,10 @@ func (d *Drive) loadUnload(t *scsi.Task) error {
 		return s
 	}
 	switch {
-	case load && hold:
-		return nil // seated, not threaded: it already is
-	case load:
+	case load && !hold:
 		return d.load(t, immed)
 	}
-	return d.unload(t, immed, hold)
+	return d.unload(t, immed, hold) // HOLD leaves it seated, whatever it was
 }
 
 // load threads the medium, or takes a threaded one to the beginning of partition 0.

@@ -354,3 +354,17 @@ func codecByName(name string) (codecChoice, error) {
 	}
 	return codecChoice{}, fmt.Errorf("%w: compression %q is not adaptive, lz4, s2, zstd or off", ErrValue, name)
 }
+
+// SetAppendOnly turns the append-only mode on or off, as the operator may also
+// with a medium loaded. ErrUnsupported: the model has none.
+func (d *Drive) SetAppendOnly(ctx context.Context, on bool) error {
+	return d.server.Do(ctx, func(*Drive) error {
+		if !d.model.Has(personality.AppendOnly) {
+			return fmt.Errorf("%w: append-only mode", ErrUnsupported)
+		}
+		d.Modes().Set(0x10, 0x01, "WRITE MODE", uint64(flag(on, 1)))
+		d.takeModes()
+		d.Attend(scsi.ModeParametersChanged, nil)
+		return nil
+	})
+}

@@ -80,8 +80,9 @@ func (p *protection) put(dst, block []byte) {
 	binary.BigEndian.PutUint32(dst, reedSolomon(block))
 }
 
-// reedSolomon is the code of SSC-4 annex (method 1): over GF(256) with field
-// polynomial 11Dh, generator x^4 + 201x^3 + 246x^2 + 201x + 1, start value 0.
+// reedSolomon is the Reed-Solomon code of ECMA-319 (method 1): over GF(256) with
+// field polynomial 11Dh, generator x^4 + a^201 x^3 + a^246 x^2 + a^201 x + 1 for
+// the primitive element a, start value 0.
 func reedSolomon(block []byte) uint32 {
 	var c uint32
 	for _, b := range block {
@@ -90,6 +91,12 @@ func reedSolomon(block []byte) uint32 {
 	return c
 }
 
+// The coefficients a^201 and a^246 of the generator.
+const (
+	a201 = 0x38
+	a246 = 0xCF
+)
+
 var reedSolomonTable = makeReedSolomonTable()
 
 // makeReedSolomonTable multiplies each field element with the generator's lower
@@ -97,7 +104,7 @@ var reedSolomonTable = makeReedSolomonTable()
 func makeReedSolomonTable() (t [256]uint32) {
 	for i := range t {
 		x := byte(i)
-		t[i] = uint32(gfMultiply(x, 201))<<24 | uint32(gfMultiply(x, 246))<<16 | uint32(gfMultiply(x, 201))<<8 | uint32(x)
+		t[i] = uint32(gfMultiply(x, a201))<<24 | uint32(gfMultiply(x, a246))<<16 | uint32(gfMultiply(x, a201))<<8 | uint32(x)
 	}
 	return t
 }

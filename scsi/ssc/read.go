@@ -52,6 +52,10 @@ func (d *Drive) readFixed(t *scsi.Task, n *nexusState, count uint32) error {
 	if n.lbp.onRead() {
 		want += guardLength
 	}
+	if uint64(want)*uint64(count) > uint64(d.MaxTransfer()) {
+		return withInformation(scsi.InvalidFieldInCDBAt(2, -1).
+			Because("%d blocks of %d bytes are more than one command can carry", count, want), int64(count))
+	}
 	for left := int64(count); left > 0; left-- {
 		o, err := d.in.cart.Read(want)
 		if err != nil {
@@ -65,11 +69,6 @@ func (d *Drive) readFixed(t *scsi.Task, n *nexusState, count uint32) error {
 		t.ReplyBuffer(b)
 		if actual != want {
 			return &scsi.Sense{Key: scsi.NoSense, ILI: true, Valid: true, Information: left}
-		}
-		if t.InLength() > t.ExpectedIn+uint64(want) && t.ExpectedIn > 0 {
-			// The initiator has no room for more: what it asked for is its error.
-			return withInformation(scsi.InvalidFieldInCDBAt(2, -1).
-				Because("%d blocks of %d bytes do not fit the %d bytes the initiator has room for", count, want, t.ExpectedIn), left-1)
 		}
 	}
 	return nil
