@@ -32,6 +32,9 @@ var arrows = map[string][]string{
 	"internal/config":    {"scsi/personality"},
 	"internal/daemon":    {"bus", "internal/config"},
 	"internal/supervise": {"bus", "internal/config", "internal/daemon"},
+	"internal/models":    {"internal/config", "scsi/personality"},
+	"internal/provision": {"internal/config", "internal/models", "internal/vfs", "libcart", "scsi/personality"},
+	"internal/station":   {"bus", "internal/config", "internal/daemon", "internal/models", "iscsi", "scsi"},
 	"internal/lint":      {},
 }
 
