@@ -2,9 +2,15 @@ package daemon
 
 import "runtime/debug"
 
-// Version is the version of the running program by its build information: that
-// of the module, or the revision it was built from.
+// version is set by the linker when a release is built (Makefile).
+var version string
+
+// Version is the version of the running program: what the linker set, else that
+// of the module or the revision by its build information.
 func Version() string {
+	if version != "" {
+		return version
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"
