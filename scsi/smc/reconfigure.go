@@ -9,12 +9,38 @@ import (
 )
 
 // Reconfigure changes the number of slots and mail slots, and the drives, while
-// the changer runs. It waits for moves that were asked for before. Volumes in
-// elements that go are on the shelf then; a drive that holds a volume and one
-// that an unsettled move concerns are not taken away. Initiators get 2Ah/01h
-// and 28h/00h. When it returns an error nothing has changed.
+// the changer runs. When it takes something away it waits for the moves that
+// were asked for before. Volumes in elements that go are on the shelf then; a
+// drive that holds a volume and one that an unsettled move concerns are not
+// taken away. Initiators get 2Ah/01h and 28h/00h. When it returns an error
+// nothing has changed.
 func (c *Changer) Reconfigure(ctx context.Context, cfg Configuration) error {
+	if c.onlyGrows(cfg) {
+		return c.reconfigure(cfg)
+	}
 	return c.await(ctx, func(context.Context) error { return c.reconfigure(cfg) })
+}
+
+// onlyGrows reports whether a configuration takes nothing away, so that it can
+// take effect while a move is on its way.
+func (c *Changer) onlyGrows(cfg Configuration) bool {
+	l, drives, err := c.configure(cfg)
+	if err != nil {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for t := range l.count {
+		if l.count[t] < c.layout.count[t] {
+			return false
+		}
+	}
+	for i, d := range c.drives {
+		if d != nil && (drives[i] == nil || drives[i].ID != d.ID) {
+			return false
+		}
+	}
+	return true
 }
 
 func (c *Changer) reconfigure(cfg Configuration) error {

@@ -43,29 +43,33 @@ func openStore(f vfs.FS, dir string) (s *store, inv *inventory, damaged, err err
 		return nil, nil, nil, fmt.Errorf("smc: %w", err)
 	}
 	s = &store{fs: f, dir: dir}
-	defer func() {
-		if err != nil {
-			s.close()
-		}
-	}()
-	if s.lock, err = f.OpenFile(s.path(lockName), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
-		return nil, nil, nil, fmt.Errorf("smc: %w", err)
+	if inv, damaged, err = s.open(); err != nil {
+		s.close()
+		return nil, nil, nil, err
+	}
+	return s, inv, damaged, nil
+}
+
+// open locks and reads the directory.
+func (s *store) open() (inv *inventory, damaged, err error) {
+	if s.lock, err = s.fs.OpenFile(s.path(lockName), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+		return nil, nil, fmt.Errorf("smc: %w", err)
 	}
 	if err = s.lock.TryLock(); err != nil {
-		return nil, nil, nil, fmt.Errorf("smc: %s is in use by another changer: %w", dir, err)
+		return nil, nil, fmt.Errorf("smc: %s is in use by another changer: %w", s.dir, err)
 	}
 	inv, damaged, err = s.readInventory()
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	var bad int
-	if s.journal, bad, err = openJournal(f, s.path(journalName)); err != nil {
-		return nil, nil, nil, err
+	if s.journal, bad, err = openJournal(s.fs, s.path(journalName)); err != nil {
+		return nil, nil, err
 	}
 	if bad > 1 && damaged == nil {
 		damaged = fmt.Errorf("%w: %d records of the journal of moves do not verify", ErrDamaged, bad)
 	}
-	return s, inv, damaged, nil
+	return inv, damaged, nil
 }
 
 func (s *store) path(name string) string { return filepath.Join(s.dir, name) }
