@@ -1,0 +1,171 @@
+//go:build e2e
+
+package initiators
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"govtl/test/suite"
+)
+
+// target is the name of a target of the default configuration.
+func target(name string) string { return "iqn.2026-11.local.vtl:" + name }
+
+// run runs a program of libiscsi, bounded in time.
+func run(t *testing.T, env []string, name string, args ...string) (string, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Env = append(os.Environ(), env...)
+	out, err := cmd.CombinedOutput()
+	if errors.Is(err, exec.ErrNotFound) {
+		t.Fatalf("%v: run make deps", err)
+	}
+	if ctx.Err() != nil {
+		err = fmt.Errorf("%s %s hangs", name, strings.Join(args, " "))
+	}
+	return string(out), err
+}
+
+// TestLibiscsiTools looks at the suite with iscsi-ls and iscsi-inq.
+func TestLibiscsiTools(t *testing.T) {
+	s := suite.Start(t, suite.Options{})
+	out, err := run(t, nil, "iscsi-ls", "--show-luns", "iscsi://"+s.Addr)
+	if err != nil {
+		t.Fatalf("iscsi-ls: %v\n%s", err, out)
+	}
+	for _, name := range []string{"library10", "drive11", "drive12", "drive13", "drive14"} {
+		if !strings.Contains(out, "Target:"+target(name)+" Portal:"+s.Addr+",1") {
+			t.Errorf("iscsi-ls does not list %s at %s:\n%s", name, s.Addr, out)
+		}
+	}
+	for kind, n := range map[string]int{"Type:SEQUENTIAL_ACCESS": 4, "Type:MEDIA_CHANGER": 1} {
+		if got := strings.Count(out, kind); got != n {
+			t.Errorf("iscsi-ls shows %d of %s, want %d:\n%s", got, kind, n, out)
+		}
+	}
+	for name, want := range map[string]string{"library10": "MEDIA_CHANGER", "drive11": "SEQUENTIAL_ACCESS"} {
+		out, err := run(t, nil, "iscsi-inq", "iscsi://"+s.Addr+"/"+target(name)+"/0")
+		if err != nil || !strings.Contains(out, want) || !strings.Contains(out, "Vendor:IBM") {
+			t.Errorf("iscsi-inq %s: %v\n%s", name, err, out)
+		}
+		if out, err := run(t, nil, "iscsi-inq", "-e", "1", "-c", "0x83", "iscsi://"+s.Addr+"/"+target(name)+"/0"); err != nil {
+			t.Errorf("iscsi-inq of page 83h, %s: %v\n%s", name, err, out)
+		}
+	}
+}
+
+// TestLibiscsiConformance runs the tests of libiscsi's iscsi-test-cu against a
+// drive with a medium and against a changer. Which of them do not apply to such a
+// device, and why, is in testdata/not-applicable.txt.
+func TestLibiscsiConformance(t *testing.T) {
+	shim := filepath.Join(t.TempDir(), "capacity.so")
+	if out, err := exec.Command("gcc", "-shared", "-fPIC", "-Wall", "-o", shim, "testdata/capacity.c", "-ldl").CombinedOutput(); err != nil {
+		t.Fatalf("the shim for iscsi-test-cu (run make deps): %v\n%s", err, out)
+	}
+	excused := readExcuses(t)
+	all := conformanceTests(t)
+	s := suite.Start(t, suite.Options{})
+	s.Command(t, "11", "load", "VTL001L9")
+	for _, device := range []string{"drive11", "library10"} {
+		ran := 0
+		for _, name := range all {
+			if excused.covers(device, name) {
+				continue
+			}
+			ran++
+			t.Run(device+"/"+name, func(t *testing.T) {
+				out, err := run(t, []string{"LD_PRELOAD=" + shim}, "iscsi-test-cu", "--dataloss", "--fail", "--normal", "--test="+name, "iscsi://"+s.Addr+"/"+target(device)+"/0")
+				if result := verdict(out); err != nil || result != "" {
+					t.Errorf("%v %s\n%s", err, result, out)
+				}
+			})
+		}
+		t.Logf("%s: %d tests of libiscsi apply", device, ran)
+	}
+}
+
+// conformanceTests lists the tests by their full names.
+func conformanceTests(t *testing.T) []string {
+	t.Helper()
+	out, err := run(t, nil, "iscsi-test-cu", "--list")
+	if err != nil && len(out) == 0 {
+		t.Fatal(err)
+	}
+	var names []string
+	for line := range strings.Lines(out) {
+		if name := strings.TrimSpace(line); strings.Count(name, ".") == 2 && (strings.HasPrefix(name, "SCSI.") || strings.HasPrefix(name, "iSCSI.")) {
+			names = append(names, name)
+		}
+	}
+	if len(names) < 100 {
+		t.Fatalf("iscsi-test-cu lists only %d tests:\n%s", len(names), out)
+	}
+	return names
+}
+
+var (
+	skipped = regexp.MustCompile(`(?m)\[SKIPPED\].*$`)
+	summary = regexp.MustCompile(`(?m)^\s*tests\s+(\d+)\s+(\d+)\s+(\d+)\s+(\d+)`) // total, ran, passed, failed
+)
+
+// verdict says what is wrong about a test's output, or nothing.
+func verdict(out string) string {
+	if found := skipped.FindString(out); found != "" {
+		return "it is skipped and not excused: " + found
+	}
+	m := summary.FindStringSubmatch(out)
+	if m == nil {
+		return "there is no summary: it died"
+	}
+	if m[2] == "0" || m[4] != "0" {
+		return "ran " + m[2] + ", failed " + m[4]
+	}
+	return ""
+}
+
+// excuses are the tests that do not apply, by device and beginning of the name.
+type excuses map[string][]string
+
+func (e excuses) covers(device, name string) bool {
+	for _, prefix := range append(e["both"], e[strings.TrimRight(device, "0123456789")]...) {
+		if name == prefix || strings.HasPrefix(name, prefix+".") {
+			return true
+		}
+	}
+	return false
+}
+
+// readExcuses reads testdata/not-applicable.txt: device, test or its beginning, reason.
+func readExcuses(t *testing.T) excuses {
+	t.Helper()
+	f, err := os.Open("testdata/not-applicable.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	e := excuses{}
+	for scan := bufio.NewScanner(f); scan.Scan(); {
+		line := strings.TrimSpace(scan.Text())
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		words := strings.Fields(line)
+		if len(words) < 3 || (words[0] != "both" && words[0] != "drive" && words[0] != "library") {
+			t.Fatalf("%s: %q: want a device, a test and a reason", f.Name(), line)
+		}
+		e[words[0]] = append(e[words[0]], words[1])
+	}
+	return e
+}
