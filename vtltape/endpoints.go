@@ -79,7 +79,7 @@ func (d *drive) endpoints() error {
 			return bus.AlertReply{Flags: flags}, coded(err)
 		}),
 		station.Handle(d.Station, bus.InquiryDataChanged(d.Device), func(context.Context, bus.Empty) (bus.Empty, error) {
-			d.unit.Server().Attend(scsi.InquiryDataChanged, nil)
+			d.unit.InquiryDataChanged()
 			return bus.Empty{}, nil
 		}),
 	)

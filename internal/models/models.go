@@ -4,8 +4,10 @@ package models
 
 import (
 	"fmt"
+	"time"
 
 	"govtl/internal/config"
+	"govtl/libcart"
 	"govtl/scsi/personality"
 )
 
@@ -51,4 +53,35 @@ func Medium(m config.Media, barcode, dir string) (model *personality.Medium, kin
 		kind = byCode
 	}
 	return model, kind, nil
+}
+
+// kinds are the kinds of cartridges by their word in vtl.yaml and mktape -t.
+var kinds = map[string]libcart.Kind{
+	personality.KindData:  libcart.Data,
+	personality.KindWORM:  libcart.WORM,
+	personality.KindClean: libcart.Cleaning,
+	personality.KindNull:  libcart.Null,
+}
+
+// Spec is what a new cartridge of a medium model is. sizeMiB 0 is the native
+// capacity.
+func Spec(m *personality.Medium, kind, barcode string, sizeMiB int64, made time.Time) (libcart.Spec, error) {
+	k, ok := kinds[kind]
+	if !ok {
+		return libcart.Spec{}, fmt.Errorf("kind %q is not data, clean, WORM or NULL", kind)
+	}
+	if k == libcart.WORM && !m.WORM {
+		return libcart.Spec{}, fmt.Errorf("there is no WORM cartridge of %s", m.Name)
+	}
+	s := libcart.Spec{
+		Barcode: barcode, Density: m.Density, Medium: m.Name, Kind: k, Capacity: sizeMiB << 20,
+		Serial: fmt.Sprintf("%s_%d", barcode, made.Unix()), Made: made, MaxPartitions: m.MaxPartitions(),
+	}
+	if sizeMiB == 0 {
+		s.Capacity = m.CapacityBytes()
+	}
+	if k == libcart.WORM {
+		s.MaxPartitions = 1
+	}
+	return s, nil
 }
