@@ -36,21 +36,18 @@ func (s *stream) Write(b []byte) (int, error) {
 	defer s.mu.Unlock()
 	n := len(b)
 	for len(b) > 0 {
-		i := bytes.IndexByte(b, '\n')
-		switch {
-		case i >= 0:
-			s.line = append(s.line, b[:i]...)
-			b = b[i+1:]
-			s.emit()
-		default:
-			s.line = append(s.line, b...)
-			b = nil
+		piece, end := b[:min(len(b), maxLine-len(s.line))], false
+		if i := bytes.IndexByte(piece, '\n'); i >= 0 {
+			piece, end = piece[:i], true
 		}
-		for len(s.line) > maxLine {
-			rest := append([]byte(nil), s.line[maxLine:]...)
-			s.line = s.line[:maxLine]
+		s.line = append(s.line, piece...)
+		b = b[len(piece):]
+		switch {
+		case end:
+			b = b[1:]
 			s.emit()
-			s.line = append(s.line, rest...)
+		case len(s.line) == maxLine:
+			s.emit()
 		}
 	}
 	return n, nil
