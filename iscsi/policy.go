@@ -1,6 +1,7 @@
 package iscsi
 
 import (
+	"fmt"
 	"net/netip"
 
 	"govtl/iscsi/chap"
@@ -50,4 +51,17 @@ func (p *Policy) allowsName(initiator string) bool {
 		}
 	}
 	return false
+}
+
+// Validate refuses policies that cannot work.
+func (p *Policy) Validate() error {
+	for _, name := range p.Initiators {
+		if name == "" || len(name) > MaxNameLength+1 {
+			return fmt.Errorf("iscsi: initiator name pattern %.80q is empty or too long", name)
+		}
+	}
+	if p.CHAP == nil {
+		return nil
+	}
+	return p.CHAP.Validate()
 }

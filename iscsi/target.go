@@ -2,10 +2,18 @@ package iscsi
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"govtl/iscsi/pdu"
 	"govtl/scsi"
@@ -14,7 +22,11 @@ import (
 // FirstRequest is the first Login Request of a connection, as it was read.
 type FirstRequest struct {
 	Header pdu.Header
-	Data   []byte // the data segment without padding, at most 8192 bytes
+	Data   []byte // the text so far, without padding
+
+	// Answered is the number of Login Responses that were sent before: one for
+	// each request whose text went on in the next (RFC 7143 6.2).
+	Answered int
 }
 
 // TargetOptions describe a target. Name and Unit are required.
@@ -68,7 +80,7 @@ type Offers struct {
 	RequireHeaderDigest      bool // refuse logins without
 	RequireDataDigest        bool // refuse logins without
 	Time2Wait                int  // seconds (2)
-	Time2Retain              int  // seconds (20; the initiator's may be smaller)
+	Time2Retain              int  // seconds (20; negative: 0; the initiator's may be smaller)
 }
 
 // Timeouts of connections. Zero values stand for the defaults in parentheses.
@@ -78,11 +90,6 @@ type Timeouts struct {
 	Write time.Duration // for the initiator to take what is sent (30 s)
 	Ping  time.Duration // silence after which the target sends a NOP-In (30 s)
 	Pong  time.Duration // for the answer to it (30 s)
-}
-
-// Target is one iSCSI target with one logical unit at LUN 0.
-type Target struct {
-	opt TargetOptions
 }
 
 // SessionInfo describes one session, for people.
@@ -104,38 +111,194 @@ type SessionInfo struct {
 	Outstanding    int            `json:"outstanding"`
 }
 
+// Target is one iSCSI target with one logical unit at LUN 0.
+type Target struct {
+	opt    TargetOptions
+	log    *slog.Logger
+	policy atomic.Pointer[Policy]
+	serve  sync.WaitGroup // connections
+
+	mu       sync.Mutex // guards what follows
+	ports    map[portKey]*port
+	nextTSIH uint16
+	pending  int // connections that have not logged in
+	closed   bool
+}
+
 // NewTarget checks the options and returns a target that serves nobody yet.
 func NewTarget(opt TargetOptions) (*Target, error) {
 	name, err := NormalizeName(opt.Name)
 	if err != nil {
 		return nil, err
 	}
+	if opt.Unit == nil {
+		return nil, errors.New("iscsi: a target needs a logical unit")
+	}
+	if len(opt.Alias) > pdu.MaxValueLength || !utf8.ValidString(opt.Alias) || strings.ContainsRune(opt.Alias, 0) {
+		return nil, fmt.Errorf("iscsi: alias %.80q is not UTF-8 of at most %d bytes", opt.Alias, pdu.MaxValueLength)
+	}
 	opt.Name = name
-	return &Target{opt: opt}, nil
+	if opt.Offers, err = opt.Offers.withDefaults(); err != nil {
+		return nil, err
+	}
+	opt.Limits, opt.Timeouts = opt.Limits.withDefaults(), opt.Timeouts.withDefaults()
+	setDefault(&opt.PortalGroupTag, 1)
+	setDefault(&opt.RelativePort, 1)
+	t := &Target{opt: opt, log: logger(opt.Log).With("target", name), ports: map[portKey]*port{}}
+	if err := t.SetPolicy(opt.Policy); err != nil {
+		return nil, err
+	}
+	return t, nil
 }
 
 // Name is the target's iSCSI name in its normal form.
 func (t *Target) Name() string { return t.opt.Name }
 
-// SetPolicy replaces the policy for logins to come; sessions stay.
-func (t *Target) SetPolicy(p *Policy) { t.opt.Policy = p }
-
-// Accept implements Acceptor: it serves the connection on a goroutine of its own.
-func (t *Target) Accept(conn net.Conn, first *FirstRequest) error {
-	go t.Serve(conn, first)
+// SetPolicy replaces the policy for logins to come; sessions stay. nil lets
+// everybody in. The policy may not be changed afterwards.
+func (t *Target) SetPolicy(p *Policy) error {
+	if p == nil {
+		p = &Policy{}
+	}
+	if err := p.Validate(); err != nil {
+		return err
+	}
+	t.policy.Store(p)
 	return nil
 }
 
-// Serve takes over a connection whose first Login Request has been read, and
-// returns when the connection is closed.
-func (t *Target) Serve(conn net.Conn, first *FirstRequest) {
-	conn.Close()
+// Accept implements Acceptor: it serves the connection on a goroutine of its
+// own. Above the limit of connections that have not logged in it returns ErrNotReady.
+func (t *Target) Accept(conn net.Conn, first *FirstRequest) error {
+	if err := t.enter(); err != nil {
+		return err
+	}
+	go t.attend(conn, first)
+	return nil
+}
+
+// Serve is Accept on the caller's goroutine: it returns when the connection is
+// closed, which it is also on an error.
+func (t *Target) Serve(conn net.Conn, first *FirstRequest) error {
+	if err := t.enter(); err != nil {
+		conn.Close()
+		return err
+	}
+	t.attend(conn, first)
+	return nil
+}
+
+// enter counts a connection that begins its login.
+func (t *Target) enter() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case t.closed:
+		return ErrClosed
+	case t.pending >= t.opt.Limits.MaxPendingLogins:
+		return ErrNotReady
+	}
+	t.pending++
+	t.serve.Add(1)
+	return nil
+}
+
+// attend carries out the login and serves the session.
+func (t *Target) attend(conn net.Conn, first *FirstRequest) {
+	defer t.serve.Done()
+	defer conn.Close()
+	tuneSocket(conn, t.opt.Timeouts.Ping+t.opt.Timeouts.Pong)
+	loginDeadline(conn, t.opt.Timeouts.Login)
+	var s *session
+	policy := t.policy.Load()
+	l := &login{conn: conn, remote: addrPort(conn.RemoteAddr()), policy: policy, target: t, log: t.log}
+	l.answers.offers = &t.opt.Offers
+	l.auth.policy = policy.CHAP
+	l.admit = func(l *login) (tsih uint16, window int, refusal *loginError) {
+		s, refusal = t.admit(l)
+		if refusal != nil {
+			return 0, 0, refusal
+		}
+		return s.tsih, int(s.window), nil
+	}
+	err := guard(t.log, func() error { return l.run(first) })
+	t.mu.Lock()
+	t.pending--
+	t.mu.Unlock()
+	if err != nil {
+		t.log.Warn("login failed", "initiator", l.initiator, "remote", l.remote, "err", err)
+		if s != nil {
+			s.abandon(err)
+		}
+		return
+	}
+	_ = conn.SetDeadline(time.Time{})
+	s.log.Info("session begins", "alias", s.alias, "user", s.user, "isid", fmt.Sprintf("%x", s.isid[:]), "tsih", s.tsih)
+	s.run(l.statSN)
+}
+
+// guard turns a panic into an error: one peer's bytes must not end the daemon.
+func guard(log *slog.Logger, f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+			log.Error("connection ends by a panic", "panic", p, "stack", string(debug.Stack()))
+		}
+	}()
+	return f()
 }
 
 // Sessions lists the sessions, the oldest first.
-func (t *Target) Sessions() []SessionInfo { return nil }
+func (t *Target) Sessions() []SessionInfo {
+	var all []SessionInfo
+	for _, s := range t.sessions() {
+		all = append(all, s.info())
+	}
+	slices.SortFunc(all, func(a, b SessionInfo) int { return a.Since.Compare(b.Since) })
+	return all
+}
+
+func (t *Target) sessions() []*session {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var all []*session
+	for _, p := range t.ports {
+		if p.session != nil {
+			all = append(all, p.session)
+		}
+	}
+	return all
+}
 
 // Shutdown asks all initiators to log out (RFC 7143 11.9.1, event 1), refuses
 // new logins with status 0301, and closes what is left when ctx ends. It returns
 // when no session is left and no task can reach the logical unit any more.
-func (t *Target) Shutdown(ctx context.Context) error { return nil }
+func (t *Target) Shutdown(ctx context.Context) error {
+	t.mu.Lock()
+	t.closed = true
+	t.mu.Unlock()
+	grace := uint16(5)
+	if d, ok := ctx.Deadline(); ok {
+		grace = uint16(min(max(time.Until(d)/time.Second, 1), 3600))
+	}
+	for _, s := range t.sessions() {
+		s.announce(pdu.AsyncLogoutRequest, [3]uint16{0, 0, grace})
+	}
+	gone := make(chan struct{})
+	go func() {
+		t.serve.Wait()
+		close(gone)
+	}()
+	var err error
+	select {
+	case <-gone:
+	case <-ctx.Done():
+		err = ctx.Err()
+		for _, s := range t.sessions() {
+			s.fail(ErrClosed)
+		}
+		<-gone
+	}
+	t.forgetAll()
+	return err
+}

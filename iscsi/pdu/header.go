@@ -74,6 +74,14 @@ func (h *Header) StatSN() uint32 { return h.u32(24) }
 // ExpStatSN is the next StatSN that the sender of a request waits for.
 func (h *Header) ExpStatSN() uint32 { return h.u32(28) }
 
+// Stamp sets the sequence numbers of a response: StatSN, ExpCmdSN and MaxCmdSN
+// have the same place in all of them.
+func (h *Header) Stamp(statSN, expCmdSN, maxCmdSN uint32) {
+	h.put32(24, statSN)
+	h.put32(28, expCmdSN)
+	h.put32(32, maxCmdSN)
+}
+
 func (h *Header) u16(at int) uint16      { return binary.BigEndian.Uint16(h[at:]) }
 func (h *Header) u32(at int) uint32      { return binary.BigEndian.Uint32(h[at:]) }
 func (h *Header) put16(at int, v uint16) { binary.BigEndian.PutUint16(h[at:], v) }
