@@ -117,7 +117,11 @@ func (p *partition) checkIndex(most uint64) (place, error) {
 	if !p.indexHeaderValid() {
 		return at, nil
 	}
-	b := make([]byte, 1<<20)
+	size, err := p.index.Size()
+	if err != nil {
+		return at, err
+	}
+	b := make([]byte, min(1<<20, max(size, format.EntrySize)/format.EntrySize*format.EntrySize))
 	var last format.Entry
 	for {
 		n, err := p.index.ReadAt(b, format.EntryOffset(at.object))

@@ -67,28 +67,28 @@ func (at place) mayFollow(r *format.Record) bool {
 // resync finds the first record header behind a place, up to limit, that may
 // follow it. It returns false when there is none.
 func (p *partition) resync(at place, limit int64, r *format.Record) (bool, error) {
-	const chunk = 1 << 20
+	chunk := min(1<<20, max((limit-at.offset+4095)&^4095, 4096))
 	b := make([]byte, chunk+format.RecordSize)
 	for off := at.offset + format.Align; off < limit; off += chunk {
 		n, err := p.data.ReadAt(b, off)
 		if err != nil && err != io.EOF {
 			// An unreadable spot of the disk: go on behind it, page by page.
 			n = 0
-			for n < chunk && off+int64(n) < limit {
+			for n < int(chunk) && off+int64(n) < limit {
 				if _, err := p.data.ReadAt(b[n:n+4096], off+int64(n)); err != nil {
 					clear(b[n : n+4096])
 				}
 				n += 4096
 			}
 		}
-		for i := 0; i < min(n, chunk); i++ {
+		for i := 0; i < min(n, int(chunk)); i++ {
 			j := bytes.Index(b[i:n], format.RecordMagic())
 			if j < 0 {
 				break
 			}
 			i += j
 			pos := off + int64(i)
-			if i >= chunk || pos%format.Align != 0 || pos >= limit {
+			if i >= int(chunk) || pos%format.Align != 0 || pos >= limit {
 				continue
 			}
 			if format.DecodeRecord(r, b[i:n]) == nil && p.belongs(r, pos) && at.mayFollow(r) {

@@ -27,6 +27,7 @@ type Memory struct {
 	root  *node
 	limit int64 // bytes; 0: none
 	now   int64 // a clock that ticks with each operation
+	life  int   // of the process; files opened in an earlier one are dead
 }
 
 // node is a file or a directory.
@@ -167,7 +168,7 @@ func (m *Memory) OpenFile(name string, flag int, _ fs.FileMode) (File, error) {
 	if flag&os.O_TRUNC != 0 && len(n.live) > 0 {
 		n.truncate(0)
 	}
-	return &memFile{m: m, n: n, name: name, readOnly: flag&(os.O_WRONLY|os.O_RDWR) == 0}, nil
+	return &memFile{m: m, n: n, name: name, readOnly: flag&(os.O_WRONLY|os.O_RDWR) == 0, life: m.life}, nil
 }
 
 // ReadFile implements FS.
@@ -410,6 +411,21 @@ func (m *Memory) Crash(r *rand.Rand, keep float64) *Memory {
 	return &Memory{root: clone(m.top()), limit: m.limit, now: m.now}
 }
 
+// Become makes m what other is. Files that are open in m stay with what m was.
+func (m *Memory) Become(other *Memory) {
+	m.mu.Lock()
+	m.root, m.limit, m.now = other.root, other.limit, other.now
+	m.mu.Unlock()
+}
+
+// Kill is the death of the process: open files answer fs.ErrClosed and their
+// locks are gone; what was written stays as it is, synced or not.
+func (m *Memory) Kill() {
+	m.mu.Lock()
+	m.life++
+	m.mu.Unlock()
+}
+
 // Clone returns a copy in which everything is durable, as after a clean shutdown
 // of the machine.
 func (m *Memory) Clone() *Memory { return m.Crash(nil, 1) }
@@ -460,6 +476,7 @@ type memFile struct {
 	n        *node
 	name     string
 	readOnly bool
+	life     int
 	closed   bool
 }
 
@@ -468,7 +485,7 @@ func (f *memFile) Name() string { return f.name }
 // begin locks the file system and refuses when the file may not be used so.
 func (f *memFile) begin(op string, write bool) error {
 	f.m.mu.Lock()
-	if f.closed {
+	if f.closed || f.life != f.m.life {
 		return pathErr(op, f.name, fs.ErrClosed)
 	}
 	if write && f.readOnly {
@@ -622,7 +639,7 @@ func (f *memFile) TryLock() error {
 	if err != nil {
 		return err
 	}
-	if f.n.holder != nil && f.n.holder != f {
+	if h := f.n.holder; h != nil && h != f && h.life == f.m.life {
 		return ErrLocked
 	}
 	f.n.holder = f
