@@ -109,8 +109,7 @@ type Changer struct {
 	tasks  sync.WaitGroup // goroutines that finish detached tasks, and the prober
 	stop   context.CancelFunc
 	ctx    context.Context
-	routes [5][5]bool // what page 1Fh allows, from, to
-	swaps  [5][5]bool // and EXCHANGE MEDIUM
+	routes [5][5]bool // the moves that page 1Fh has, from, to
 
 	saving sync.Mutex
 

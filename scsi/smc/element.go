@@ -39,8 +39,13 @@ type Element struct {
 	Number int
 }
 
-// String is such as "slot 5".
-func (e Element) String() string { return e.Type.String() + " " + strconv.Itoa(e.Number) }
+// String is such as "slot 5"; the zero Element is the shelf.
+func (e Element) String() string {
+	if e == (Element{}) {
+		return "shelf"
+	}
+	return e.Type.String() + " " + strconv.Itoa(e.Number)
+}
 
 // MarshalText writes the element as String does.
 func (e Element) MarshalText() ([]byte, error) { return []byte(e.String()), nil }

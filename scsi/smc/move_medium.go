@@ -105,7 +105,7 @@ func (c *Changer) exchangeMedium(t *scsi.Task) error {
 
 func (c *Changer) exchange(ctx context.Context, source, first, second Element) error {
 	_, err := c.transfer(ctx, []way{
-		{from: source, to: first, fromAt: 4, toAt: 6, swap: true},
+		{from: source, to: first, fromAt: 4, toAt: 6},
 		{from: first, to: second, fromAt: 6, toAt: 8},
 	})
 	return err

@@ -2,7 +2,6 @@ package smc
 
 import (
 	"fmt"
-	"slices"
 
 	"govtl/scsi"
 	"govtl/scsi/page"
@@ -31,14 +30,10 @@ var (
 	controlExtension = page.Mode{
 		Code: 0x0A, Subpage: 0x01, Length: 0x1C, Name: "Control Extension", Clause: "SPC-4 7.5.9", Unlisted: true,
 		Fields: page.Fields{
-			page.Bit(4, 2, "TCMOS", 1, page.Fixed),
-			page.Bit(4, 1, "SCSIP", 1, page.Fixed),
+			page.Bit(4, 2, "TCMOS", 0, page.Fixed),
+			page.Bit(4, 1, "SCSIP", 0, page.Fixed),
 			page.Bits(5, 3, 0, "INITIAL COMMAND PRIORITY", 0, page.Fixed),
 		},
-	}
-	protocolSpecificLogicalUnit = page.Mode{
-		Code: 0x18, Length: 0x06, Name: "Protocol-Specific Logical Unit", Clause: "SPC-4 7.5.13",
-		Fields: page.Fields{page.Bits(2, 3, 0, "PROTOCOL IDENTIFIER", 5, page.Fixed)},
 	}
 	powerCondition = page.Mode{
 		Code: 0x1A, Length: 0x0A, Name: "Power Condition", Clause: "SPC-3 7.4.12",
@@ -126,7 +121,7 @@ func swap(from, to ElementType) string  { return elementInitials[from] + "<>" + 
 
 // modePages are the pages that a model can pick. The element pages are in all.
 func modePages(pickers int) []page.Mode {
-	return []page.Mode{disconnectReconnect, control, controlExtension, protocolSpecificLogicalUnit, powerCondition,
+	return []page.Mode{disconnectReconnect, control, controlExtension, powerCondition,
 		informationalExceptions, elementAddressAssignment, transportGeometry(pickers), deviceCapabilities(),
 		driveConfiguration}
 }
@@ -168,7 +163,6 @@ func (c *Changer) newModes() (*page.Modes, error) {
 	for _, from := range assignmentOrder {
 		for _, to := range assignmentOrder {
 			c.routes[from][to] = modes.Get(nil, 0x1F, 0, route(from, to)) != 0
-			c.swaps[from][to] = modes.Get(nil, 0x1F, 0, swap(from, to)) != 0
 		}
 	}
 	modes.Live = c.liveMode
@@ -209,7 +203,7 @@ var temperature = page.Log{
 
 // newLogs makes the log pages.
 func newLogs(alerts *page.TapeAlerts) (*page.Logs, error) {
-	logs, err := page.NewLogs(slices.Concat([]page.Log{temperature}, []page.Log{page.TapeAlertLog()}))
+	logs, err := page.NewLogs([]page.Log{temperature, page.TapeAlertLog()})
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,6 @@ import (
 type way struct {
 	from, to     Element
 	fromAt, toAt int
-	swap         bool // of an EXCHANGE MEDIUM
 }
 
 // rules checks a transfer against the inventory, in the order of SMC-3 6.7: the
@@ -26,11 +25,9 @@ func (c *Changer) rules(ways []way) ([]leg, error) {
 		if err := c.exists(w.to, w.toAt); err != nil {
 			return nil, err
 		}
-		routes := &c.routes
-		if w.swap {
-			routes = &c.swaps
-		}
-		if !routes[w.from.Type][w.to.Type] {
+		// Page 1Fh is the model's; what it says of pickers is a rule here.
+		// Import/export elements work on every model: operators need them.
+		if (w.from.Type == MediumTransport || w.to.Type == MediumTransport) && !c.routes[w.from.Type][w.to.Type] {
 			return nil, invalidElement(w.toAt).Because("a library of model %s does not move media from %s to %s",
 				c.model.Name, w.from, w.to)
 		}
