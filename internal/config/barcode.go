@@ -50,8 +50,7 @@ func ExpandBarcodes(s string) ([]string, error) {
 			return nil, err
 		}
 		if !isRange {
-			list = append(list, first)
-			continue
+			last = first
 		}
 		if err := CheckBarcode(last); err != nil {
 			return nil, err
@@ -166,9 +165,9 @@ func (l *Library) Place() ([]Placed, error) {
 			}
 			taken[slot] = b
 		}
-	}
-	if len(seen) > l.Slots {
-		return nil, &mediaError{len(l.Media) - 1, fmt.Errorf("%d cartridges do not fit into %d slots", len(seen), l.Slots)}
+		if len(seen) > l.Slots {
+			return nil, &mediaError{i, fmt.Errorf("%d cartridges do not fit into %d slots", len(seen), l.Slots)}
+		}
 	}
 	placed := make([]Placed, 0, len(seen))
 	free := 1
