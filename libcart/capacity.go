@@ -15,7 +15,7 @@ func (c *Cartridge) Capacity(part uint8) Capacity {
 	}
 	p := c.parts[part]
 	end, _, _ := c.projected(p)
-	k := Capacity{Max: p.capacity, Used: end - format.DataHeaderSize}
+	k := Capacity{Max: p.capacity, Used: end - format.DataHeaderSize, EarlyWarning: c.earlyWarning(p)}
 	k.Remaining = max(k.Max-k.Used, 0)
 	return k
 }

@@ -174,8 +174,9 @@ type Recovery struct {
 }
 
 // Capacity of a partition in bytes. Used counts stored (compressed) bytes.
+// EarlyWarning is the room between the early warning point and the end.
 type Capacity struct {
-	Max, Used, Remaining int64
+	Max, Used, Remaining, EarlyWarning int64
 }
 
 // Info is what does not change while a cartridge is open, but by FORMAT MEDIUM.
