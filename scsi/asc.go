@@ -35,6 +35,8 @@ const (
 	InvalidFieldInCommandInformationUnit ASC = 0x0E_03
 	LogicalBlockGuardCheckFailed         ASC = 0x10_01
 	UnrecoveredReadError                 ASC = 0x11_00
+	AuxiliaryMemoryReadError             ASC = 0x11_12
+	RecordedEntityNotFound               ASC = 0x14_00
 	ParameterListLengthError             ASC = 0x1A_00
 	InvalidCommandOperationCode          ASC = 0x20_00
 	NotInAppendOnlyMode                  ASC = 0x20_0C

@@ -44,9 +44,8 @@ type Nexus struct {
 	TargetPortGroup uint16
 	RelativePort    uint16
 
-	mu       sync.Mutex // guards attentions
-	attends  []ASC
-	attached bool // guarded by the device server's mutex
+	mu      sync.Mutex // guards attends
+	attends []ASC      // in the order in which they are reported
 }
 
 // InitiatorPort is the SCSI initiator port name, "name,i,0xISID" (RFC 7143

@@ -60,6 +60,16 @@ type Options struct {
 	// ValidateReserved makes the server check CDB bits that are outside the
 	// usage map, as personalities with that capability do.
 	ValidateReserved bool
+
+	// Additional, when not nil, supplies the additional sense bytes (vendor
+	// specific, SPC-4 4.5.3) of a task that ends with CHECK CONDITION. It is
+	// called with the device to itself, and not for tasks that go on detached.
+	Additional func(t *Task, s *Sense) []byte
+
+	// DescriptorSense, when not nil, reports whether sense data for the nexus
+	// go in descriptor format (D_SENSE of the Control mode page). It is called
+	// as Additional is.
+	DescriptorSense func(n *Nexus) bool
 }
 
 // DeviceServer carries out tasks on one device in order, one at a time (SAM-5
@@ -77,18 +87,13 @@ type DeviceServer[D Device] struct {
 
 	mu       sync.Mutex // guards what follows
 	idle     *sync.Cond // a task or a turn ended
-	queue    []job
+	queue    queue
 	turn     bool  // somebody holds the device
+	urgent   int   // how many wait for the turn ahead of the queue
 	running  *Task // the task of whoever holds it
 	detached map[*Task]struct{}
 	nexuses  map[*Nexus]struct{}
 	closed   bool
-}
-
-// job is a task, or an operation that is none (a request of the operator).
-type job struct {
-	task *Task
-	op   func()
 }
 
 // NewDeviceServer starts the device server of a device. Close ends it.
@@ -111,29 +116,33 @@ func (s *DeviceServer[D]) MaxTransfer() int { return s.dev.MaxTransfer() }
 
 // Submit implements LogicalUnit.
 func (s *DeviceServer[D]) Submit(t *Task) {
+	for len(t.CDB) < 16 {
+		t.CDB = append(t.CDB, 0)
+	}
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
 		s.complete(t, Busy, time.Time{})
 		return
 	}
-	if !s.turn && len(s.queue) == 0 && s.prompt(t) {
+	if !s.turn && s.urgent == 0 && s.queue.n == 0 && s.prompt(t) {
 		s.turn, s.running = true, t
 		s.mu.Unlock()
 		s.runTask(t)
 		return
 	}
 	if t.Attribute == HeadOfQueue {
-		s.queue = slices.Insert(s.queue, 0, job{task: t})
+		s.queue.pushFront(job{task: t})
 	} else {
-		s.queue = append(s.queue, job{task: t})
+		s.queue.pushBack(job{task: t})
 	}
 	s.rouse()
 	s.mu.Unlock()
 }
 
 // Do runs op in the same queue as tasks, with the device to itself, and returns
-// its error. When ctx ends before op has begun, op does not run.
+// its error. When ctx ends before op has begun, op does not run. It must not be
+// called by whoever has the device: by a handler or another op.
 func (s *DeviceServer[D]) Do(ctx context.Context, op func(D) error) error {
 	var (
 		once   sync.Once
@@ -145,7 +154,7 @@ func (s *DeviceServer[D]) Do(ctx context.Context, op func(D) error) error {
 		s.mu.Unlock()
 		return ErrClosed
 	}
-	s.queue = append(s.queue, job{op: func() {
+	s.queue.pushBack(job{op: func() {
 		mine := false
 		once.Do(func() { mine = true; close(begun) })
 		if mine {
@@ -228,8 +237,7 @@ func (s *DeviceServer[D]) Manage(n *Nexus, fn TaskManagement, ref *Task) TaskMan
 			}
 		}
 	case LogicalUnitReset, TargetWarmReset:
-		s.abort(func(*Task) bool { return true })
-		s.exclusively(s.dev.Reset)
+		s.reset()
 		s.Attend(BusDeviceResetFunction, nil)
 	default:
 		return FunctionNotSupported
@@ -287,7 +295,14 @@ func (s *DeviceServer[D]) rouse() {
 	}
 }
 
-func (s *DeviceServer[D]) prompt(t *Task) bool {
+// prompt reports whether the task may run at once; s.mu is held. A table whose
+// Prompt panics loses no more than the short way.
+func (s *DeviceServer[D]) prompt(t *Task) (now bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			now = false
+		}
+	}()
 	if n, ok := t.LUN.Number(); !ok || n != 0 || t.Nexus.hasAttention() {
 		return false
 	}
@@ -299,10 +314,8 @@ func (s *DeviceServer[D]) run() {
 	defer close(s.ended)
 	for {
 		s.mu.Lock()
-		for !s.turn && len(s.queue) > 0 {
-			j := s.queue[0]
-			s.queue[0] = job{}
-			s.queue = s.queue[1:]
+		for !s.turn && s.urgent == 0 && s.queue.n > 0 {
+			j := s.queue.popFront()
 			if s.closed && j.task != nil {
 				s.mu.Unlock()
 				s.complete(j.task, Busy, time.Time{})
@@ -319,7 +332,7 @@ func (s *DeviceServer[D]) run() {
 			}
 			s.mu.Lock()
 		}
-		if s.closed && !s.turn && len(s.queue) == 0 && len(s.detached) == 0 {
+		if s.closed && !s.turn && s.queue.n == 0 && len(s.detached) == 0 {
 			s.mu.Unlock()
 			return
 		}
@@ -342,6 +355,9 @@ func (s *DeviceServer[D]) runTask(t *Task) {
 	err := error(TaskAborted)
 	if !t.Aborted() {
 		err = s.guard(func() error { return s.execute(t) })
+		if sense, ok := err.(*Sense); ok {
+			err = s.dress(t, sense)
+		}
 	}
 	if err == ErrDetached {
 		s.mu.Lock()
@@ -357,7 +373,7 @@ func (s *DeviceServer[D]) runTask(t *Task) {
 func (s *DeviceServer[D]) yieldTurn() {
 	s.mu.Lock()
 	s.turn, s.running = false, nil
-	if len(s.queue) > 0 || s.closed {
+	if s.queue.n > 0 || s.closed {
 		s.rouse()
 	}
 	s.mu.Unlock()
@@ -375,9 +391,25 @@ func (s *DeviceServer[D]) guard(f func() error) (err error) {
 	return f()
 }
 
+// dress adds to sense data what only the device knows of its form.
+func (s *DeviceServer[D]) dress(t *Task, sense *Sense) error {
+	return s.guard(func() error {
+		if s.opt.DescriptorSense != nil {
+			t.DescriptorSense = s.opt.DescriptorSense(t.Nexus)
+		}
+		if s.opt.Additional == nil {
+			return sense
+		}
+		c := *sense
+		c.Additional = s.opt.Additional(t, sense)
+		return &c
+	})
+}
+
 // execute applies the gates that all commands share, in this order: logical
-// unit exists, command supported, unit attention, reservation, reserved bits,
-// needs; then the handler.
+// unit exists, command supported, reservation, unit attention, reserved bits,
+// needs; then the handler. RESERVATION CONFLICT leaves a unit attention
+// condition pending (SAM-5 5.3.3).
 func (s *DeviceServer[D]) execute(t *Task) error {
 	if n, ok := t.LUN.Number(); !ok || n != 0 {
 		return s.dev.BadLUN(t)
@@ -390,13 +422,13 @@ func (s *DeviceServer[D]) execute(t *Task) error {
 		return NewSense(IllegalRequest, InvalidCommandOperationCode)
 	}
 	t.command = &row.Command
+	if row.Access != Unrestricted && s.dev.Conflicts(t.Nexus, &row.Command) {
+		return ReservationConflict
+	}
 	if !row.KeepsAttention {
 		if a, ok := t.Nexus.TakeAttention(); ok {
 			return NewSense(UnitAttention, a)
 		}
-	}
-	if row.Access != Unrestricted && s.dev.Conflicts(t.Nexus, &row.Command) {
-		return ReservationConflict
 	}
 	if err := s.reserved(t, row); err != nil {
 		return err
@@ -413,6 +445,9 @@ func (s *DeviceServer[D]) execute(t *Task) error {
 // without ACA support SAM-5 5.10.2 asks for it.
 func (s *DeviceServer[D]) reserved(t *Task, row *Row[D]) error {
 	last := len(row.Usage)
+	if last >= len(t.CDB) {
+		return InvalidFieldInCDBAt(len(t.CDB)-1, -1)
+	}
 	if t.CDB[last]&0x04 != 0 {
 		return InvalidFieldInCDBAt(last, 2)
 	}
@@ -468,15 +503,8 @@ func (s *DeviceServer[D]) complete(t *Task, err error, start time.Time) {
 // begin aborts the tasks that match and ends those that have not begun. It
 // returns how many matched, and those that have begun.
 func (s *DeviceServer[D]) begin(match func(*Task) bool) (n int, begun []*Task) {
-	var waiting []*Task
 	s.mu.Lock()
-	s.queue = slices.DeleteFunc(s.queue, func(j job) bool {
-		if j.task == nil || !match(j.task) {
-			return false
-		}
-		waiting = append(waiting, j.task)
-		return true
-	})
+	waiting := s.queue.takeFunc(match)
 	if s.running != nil && match(s.running) {
 		begun = append(begun, s.running)
 	}
@@ -511,14 +539,35 @@ func (s *DeviceServer[D]) abort(match func(*Task) bool) int {
 	return n
 }
 
-// exclusively runs f with the device to itself, ahead of waiting tasks.
+// exclusively runs f with the device to itself, ahead of waiting tasks, however
+// many there are.
 func (s *DeviceServer[D]) exclusively(f func()) {
 	s.mu.Lock()
+	s.urgent++
 	for s.turn {
 		s.idle.Wait()
 	}
+	s.urgent--
 	s.turn = true
 	s.mu.Unlock()
-	defer s.yieldTurn()
-	f()
+	if err := s.guard(func() error { f(); return nil }); err != nil {
+		s.opt.Log.Error("device", "err", err)
+	}
+	s.yieldTurn()
+}
+
+// reset resets the device when no task is left: one that goes on detached may
+// have begun since the others were aborted.
+func (s *DeviceServer[D]) reset() {
+	for done := false; !done; {
+		s.abort(func(*Task) bool { return true })
+		s.exclusively(func() {
+			s.mu.Lock()
+			done = len(s.detached) == 0
+			s.mu.Unlock()
+			if done {
+				s.dev.Reset()
+			}
+		})
+	}
 }

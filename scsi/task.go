@@ -67,8 +67,7 @@ type Task struct {
 	Wanted    uint64
 	WantedSet bool
 
-	// Entry is the index into the device server's table, for traces.
-	command *Command
+	command *Command // the row that it was dispatched by
 
 	mu      sync.Mutex // guards aborted, done
 	aborted bool

@@ -110,6 +110,9 @@ func TaskResult(t *scsi.Task, c Command) Result {
 	}
 	if t.Status == scsi.CheckCondition && t.Sense != nil {
 		r.Sense = t.Sense.AppendFixed(nil)
+		if t.DescriptorSense {
+			r.Sense = t.Sense.AppendDescriptor(nil)
+		}
 	}
 	for _, b := range t.In {
 		r.In = append(r.In, b.B...)
