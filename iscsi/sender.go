@@ -48,6 +48,10 @@ type sender struct {
 	sentIn  uint64
 	toSend  uint64
 	dataSN  uint32
+
+	// The residual of current, worked out while its Data-In was still whole.
+	overflow, underflow bool
+	residual            uint32
 }
 
 func (x *sender) init(s *session, statSN uint32) {
@@ -280,6 +284,7 @@ func (x *sender) command(c *command) {
 	}
 	x.current, x.inAt, x.inOff, x.sentIn, x.dataSN = c, 0, 0, 0, 0
 	x.toSend = min(t.InLength(), t.ExpectedIn)
+	x.overflow, x.underflow, x.residual = c.residual()
 	if x.toSend == 0 {
 		x.status()
 	}
@@ -302,7 +307,7 @@ func (x *sender) dataIn() {
 	ride := last && t.Status == scsi.Good
 	if ride {
 		p.HasStatus, p.Status, p.StatSN = true, uint8(scsi.Good), x.statSN
-		p.Overflow, p.Underflow, p.Residual = c.residual()
+		p.Overflow, p.Underflow, p.Residual = x.overflow, x.underflow, x.residual
 		x.statSN++
 	}
 	var h pdu.Header
@@ -344,7 +349,7 @@ func (x *sender) status() {
 		StatSN: x.statSN, ExpCmdSN: x.expCmdSN, MaxCmdSN: x.maxCmdSN, ExpDataSN: x.dataSN,
 	}
 	x.statSN++
-	p.Overflow, p.Underflow, p.Residual = c.residual()
+	p.Overflow, p.Underflow, p.Residual = x.overflow, x.underflow, x.residual
 	var sense [2 + 64]byte
 	segment := sense[:0]
 	if t.Status == scsi.CheckCondition && t.Sense != nil {
