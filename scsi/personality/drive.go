@@ -86,11 +86,18 @@ type Drive struct {
 	LogPages        map[string]LogChange         `yaml:"log-pages"`
 	WithoutLogPages []string                     `yaml:"without-log-pages"`
 
+	// WithoutAttributes are the cartridge memory attributes that the drive does
+	// not have of those that package ssc knows.
+	WithoutAttributes []uint16 `yaml:"without-attributes"`
+
 	// ReservationTypes are the persistent reservation types; empty: all.
 	ReservationTypes []uint8 `yaml:"reservation-types"`
 
 	// WithoutCommands names the commands of the table that the drive has not.
 	WithoutCommands []string `yaml:"without-commands"`
+
+	// LeastCapacity is the least proportion that SET CAPACITY takes.
+	LeastCapacity uint16 `yaml:"least-capacity"`
 
 	// Timeouts are recommended command timeouts in seconds by command name;
 	// "*" is the default.
@@ -160,6 +167,9 @@ func Seconds(s float64) time.Duration { return time.Duration(s * float64(time.Se
 
 // Has reports whether the model has a capability.
 func (d *Drive) Has(c Capability) bool { return d.Capabilities[c] }
+
+// HasAttribute reports whether the drive has a cartridge memory attribute.
+func (d *Drive) HasAttribute(id uint16) bool { return !slices.Contains(d.WithoutAttributes, id) }
 
 // Medium returns the model of a medium that the drive lists, by name.
 func (d *Drive) Medium(name string) (*Medium, bool) {

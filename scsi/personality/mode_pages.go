@@ -306,6 +306,11 @@ func (d *Drive) resolveModePages() error {
 				return fmt.Errorf("mode-pages: %w", err)
 			}
 		}
+		if p.Code == 0x0A && p.Subpage == 0xF0 && d.Has(LBPCRC32C) {
+			if p, err = p.WithAllowed("LOGICAL BLOCK PROTECTION METHOD", page.Range{From: 0, To: 2}); err != nil {
+				return fmt.Errorf("mode-pages: %w", err)
+			}
+		}
 		d.modePages = append(d.modePages, p)
 	}
 	return nil

@@ -119,10 +119,34 @@ func noteOnly(err error) error {
 // beforeChange advances the volume change reference before the first change
 // after a load, after somebody has read it, and when something is overwritten.
 func (d *Drive) beforeChange() error {
-	if d.in.changed {
-		return nil
+	if !d.in.changed {
+		return d.advanceReference()
 	}
-	return d.advanceReference()
+	if d.in.appendKnown && d.in.appendAt == d.in.cart.Position() {
+		return nil // behind what was written last: nothing is overwritten
+	}
+	end, err := d.atEnd()
+	if err != nil {
+		return senseFor(err)
+	}
+	if !end {
+		return d.advanceReference()
+	}
+	return nil
+}
+
+// atEnd reports whether nothing is recorded behind the position.
+func (d *Drive) atEnd() (bool, error) {
+	c := d.in.cart
+	here := c.Position()
+	_, err := c.SpaceBlocks(1)
+	if errors.Is(err, libcart.ErrEndOfData) {
+		return true, nil
+	}
+	if err = noteOnly(err); err == nil {
+		err = c.LocateObject(here.Partition, here.Object)
+	}
+	return false, err
 }
 
 // advanceReference stores a volume change reference that was never used before.

@@ -39,6 +39,12 @@ func shared(r []row) []row {
 	return r
 }
 
+// action makes a row one of a service action.
+func action(sa uint8, r []row) []row {
+	r[0].ServiceAction, r[0].HasServiceAction = sa, true
+	return r
+}
+
 // commands is the command set of a sequential-access device, in operation code
 // order. A row is the name and clause of the standard, the direction of data,
 // what must hold before the handler runs, the handler, and the CDB usage map
@@ -48,12 +54,15 @@ var commands = scsi.Table[*Drive]{
 	0x00: rows{spc.TestUnitReady[*Drive](loaded)},
 	0x01: cmd("REWIND", "SSC-4 7.12", none, loaded, (*Drive).rewind, 0x01, 0, 0, 0, ctl),
 	0x03: rows{spc.RequestSense[*Drive]()},
+	0x04: cmd("FORMAT MEDIUM", "SSC-4 7.1", none, writable, (*Drive).formatMedium, 0x03, 0x0F, 0xFF, 0xFF, ctl),
 	0x05: shared(cmd("READ BLOCK LIMITS", "SSC-4 7.6", in, nothing, (*Drive).readBlockLimits, 0x01, 0, 0, 0, ctl)),
 	0x08: prompt(cmd("READ(6)", "SSC-4 6.4", in, positioned, (*Drive).read6, 0x03, 0xFF, 0xFF, 0xFF, ctl), (*Drive).promptRead),
 	0x0A: prompt(cmd("WRITE(6)", "SSC-4 6.8", out, writable, (*Drive).write6, 0x01, 0xFF, 0xFF, 0xFF, ctl), (*Drive).promptWrite),
-	0x10: cmd("WRITE FILEMARKS(6)", "SSC-4 6.9", none, writable, (*Drive).writeFilemarks6, 0x03, 0xFF, 0xFF, 0xFF, ctl),
+	0x0B: cmd("SET CAPACITY", "SSC-4 7.11", none, writable, (*Drive).setCapacity, 0x01, 0, 0xFF, 0xFF, ctl),
+	0x10: cmd("WRITE FILEMARKS(6)", "SSC-4 6.9", none, positioned, (*Drive).writeFilemarks6, 0x03, 0xFF, 0xFF, 0xFF, ctl),
 	0x11: cmd("SPACE(6)", "SSC-4 6.6", none, loaded, (*Drive).space6, 0x0F, 0xFF, 0xFF, 0xFF, ctl),
 	0x12: rows{spc.Inquiry[*Drive]()},
+	0x13: cmd("VERIFY(6)", "SSC-4 7.14", none, positioned, (*Drive).verify6, 0x3F, 0xFF, 0xFF, 0xFF, ctl),
 	0x15: rows{spc.ModeSelect6[*Drive]()},
 	0x16: rows{spc.Reserve6[*Drive]()},
 	0x17: rows{spc.Release6[*Drive]()},
@@ -76,6 +85,9 @@ var commands = scsi.Table[*Drive]{
 	0x5A: rows{spc.ModeSense10[*Drive]()},
 	0x5E: spc.PersistentReserveIn[*Drive](),
 	0x5F: spc.PersistentReserveOut[*Drive](),
+	0x82: cmd("ALLOW OVERWRITE", "SSC-4 6.1", none, positioned, (*Drive).allowOverwrite, 0, 0x0F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, ctl),
+	0x8C: cmd("READ ATTRIBUTE", "SPC-4 6.17", in, present, (*Drive).readAttribute, 0x1F, 0, 0, 0, 0xFF, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x01, ctl),
+	0x8D: cmd("WRITE ATTRIBUTE", "SPC-4 6.48", out, present, (*Drive).writeAttribute, 0x01, 0, 0, 0, 0xFF, 0, 0xFF, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0, ctl),
 	0x91: cmd("SPACE(16)", "SSC-4 6.7", none, loaded, (*Drive).space16, 0x0F, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0, ctl),
 	0x92: cmd("LOCATE(16)", "SSC-4 7.4", none, loaded, (*Drive).locate16, 0x3B, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, ctl),
 	0xA0: rows{spc.ReportLUNs[*Drive]()},
@@ -90,4 +102,5 @@ var commands = scsi.Table[*Drive]{
 		spc.SetIdentifyingInformation[*Drive](),
 		spc.SetTimestamp[*Drive](),
 	},
+	0xAB: action(0x01, cmd("READ MEDIA SERIAL NUMBER", "SPC-4 6.22", in, present, (*Drive).readMediaSerialNumber, 0x1F, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0, ctl)),
 }

@@ -15,6 +15,9 @@ func (d *Drive) writeFilemarks6(t *scsi.Task) error {
 // it only synchronises.
 func (d *Drive) writeFilemarks(t *scsi.Task, immed bool, count uint32) error {
 	if count > 0 {
+		if err := d.mayWrite(); err != nil {
+			return err
+		}
 		if err := d.mayWriteHere(); err != nil {
 			return err
 		}

@@ -47,9 +47,6 @@ func (d *Drive) whole() (c libcart.Capacity) {
 	return c
 }
 
-// earlyWarning is the room between early warning and the end of a partition.
-func (d *Drive) earlyWarning(c libcart.Capacity) int64 { return min(c.Max/100, 64*mebi) }
-
 // ratio is a compression ratio x 100.
 func ratio(host, stored uint64) uint64 {
 	if stored == 0 {
@@ -106,8 +103,8 @@ func (d *Drive) bindSequentialAccess(l *page.Logs) {
 	l.BindCounter(0x0C, 0, 0x0003, func() uint64 { return d.counters().HostBytesRead })
 	here := func() libcart.Capacity { return d.capacity(int(d.in.cart.Position().Partition)) }
 	l.BindCounter(0x0C, 0, 0x0004, d.unlessLoaded(func() uint64 { return uint64(here().Used) / mega }))
-	l.BindCounter(0x0C, 0, 0x0005, d.unlessLoaded(func() uint64 { c := here(); return uint64(c.Max-d.earlyWarning(c)) / mega }))
-	l.BindCounter(0x0C, 0, 0x0006, d.unlessLoaded(func() uint64 { return uint64(d.earlyWarning(here())) / mega }))
+	l.BindCounter(0x0C, 0, 0x0005, d.unlessLoaded(func() uint64 { c := here(); return uint64(c.Max-c.EarlyWarning) / mega }))
+	l.BindCounter(0x0C, 0, 0x0006, d.unlessLoaded(func() uint64 { return uint64(here().EarlyWarning) / mega }))
 	l.BindCounter(0x0C, 0, 0x0007, d.unlessLoaded(func() uint64 { return uint64(here().Used) / mega }))
 	l.BindCounter(0x0C, 0, 0x0008, d.unlessLoaded(func() uint64 { _, n := d.in.cart.BytesInBuffer(); return n / mega }))
 	l.BindCounter(0x0C, 0, 0x0100, func() uint64 { return uint64(flag(d.alerts.Active()&(3<<(alertCleanNow-1)) != 0, 1)) })
@@ -272,7 +269,7 @@ func (d *Drive) bindVolumeStatistics(l *page.Logs) {
 	l.Bind(0x17, 0, 0x0202, d.perPartition(4, func(c libcart.Capacity) uint64 { return uint64(c.Max) / mega }))
 	l.Bind(0x17, 0, 0x0203, d.perPartition(4, func(c libcart.Capacity) uint64 { return uint64(c.Used) / mega }))
 	l.Bind(0x17, 0, 0x0204, d.perPartition(4, func(c libcart.Capacity) uint64 {
-		return uint64(max(0, c.Remaining-d.earlyWarning(c))) / mega
+		return uint64(max(0, c.Remaining-c.EarlyWarning)) / mega
 	}))
 }
 

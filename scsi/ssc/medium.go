@@ -38,6 +38,9 @@ type medium struct {
 
 	// pending is what mode page 11h asks FORMAT MEDIUM to do; nil: nothing.
 	pending *partitioning
+
+	// capacitySet: SET CAPACITY made mode page 11h out of date.
+	capacitySet bool
 }
 
 // loaded reports whether there is a threaded medium that can be positioned.

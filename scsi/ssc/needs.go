@@ -97,7 +97,7 @@ func (d *Drive) promptRead(t *scsi.Task) bool {
 
 // promptWrite reports that a WRITE would not wait for anything.
 func (d *Drive) promptWrite(t *scsi.Task) bool {
-	if !d.in.loaded() || d.motion.running() || d.buffer == 0 || t.Out == nil || !d.in.changed {
+	if !d.in.loaded() || d.motion.running() || d.buffer == 0 || t.Out == nil || !d.in.changed || !d.in.appendKnown {
 		return false
 	}
 	return !d.in.cart.WriteWouldWait(len(t.Out.B))

@@ -201,7 +201,8 @@ func (d *Drive) thread() error {
 		d.raise(alertCleaningMedium)
 		return c.Close()
 	}
-	m.cart, m.pending = c, nil
+	m.cart, m.pending, m.capacitySet = c, nil, false
+	d.noteDevice(c)
 	d.stats.loads++
 	d.zero = libcart.Counters{}
 	d.publish()

@@ -8,6 +8,7 @@ const (
 	alertNoRemoval          = 0x0A
 	alertCleaningMedium     = 0x0B
 	alertUnsupportedFormat  = 0x0C
+	alertCartridgeMemory    = 0x0F
 	alertForcedEject        = 0x10
 	alertReadOnlyGeneration = 0x11
 	alertCleanNow           = 0x14
@@ -23,7 +24,7 @@ const (
 // The flags that end with the medium's leaving, and with the next load.
 var (
 	alertsOfMedium = []int{alertReadFailed, alertWriteFailed, alertWriteProtect, alertNoRemoval,
-		alertCleaningMedium, alertUnsupportedFormat, alertReadOnlyGeneration, alertLoadFailed,
+		alertCleaningMedium, alertUnsupportedFormat, alertCartridgeMemory, alertReadOnlyGeneration, alertLoadFailed,
 		alertWORMIntegrity, alertWORMOverwrite}
 	alertsUntilLoad = []int{0x07, alertForcedEject, alertCapacityReduced, 0x33, 0x34, 0x3D}
 )

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"govtl/internal/buffer"
 	"govtl/libcart"
@@ -28,7 +29,10 @@ func TestTranscripts(t *testing.T) {
 type switchable struct{ scsitest.Unit }
 
 func transcriptEnv(t *testing.T, model string) *scsitest.Env {
-	r := newRig(t, model, func(o *Options) { o.NAA = 0x500507600F0F0F01 })
+	r := newRig(t, model, func(o *Options) {
+		o.NAA = 0x500507600F0F0F01
+		o.Now = func() time.Time { return time.Unix(1_800_000_000, 0) }
+	})
 	r.drive.Unit().Detach(r.nexus, scsi.NexusClosed)
 	u := &switchable{scsitest.InProcess(r.drive.Unit())}
 	ctx := context.Background()
