@@ -27,7 +27,7 @@ func TestBackup(t *testing.T) {
 		if got := linux.Discover(t, r.Addr); !slices.Equal(got, want) {
 			t.Errorf("got %v, want %v", got, want)
 		}
-		announced := strings.Join(r.Output(), "\n")
+		announced := r.Output()
 		for _, name := range want {
 			if !strings.Contains(announced, name) {
 				t.Errorf("vtlcmd up did not announce %s", name)

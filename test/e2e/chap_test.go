@@ -89,7 +89,7 @@ func TestCHAP(t *testing.T) {
 		linux.Want(t, "discovery", linux.Run(t, "iscsiadm -m discoverydb -t sendtargets -p %s -D", s.Addr), libraryName, driveName(11))
 	})
 	t.Run("no secret is shown", func(t *testing.T) {
-		shown := strings.Join(s.Output(), "\n") + s.Command(t, "status") + s.Command(t, "status", "--json")
+		shown := s.Output() + s.Command(t, "status") + s.Command(t, "status", "--json")
 		for _, hidden := range []string{initiatorSecret, targetSecret} {
 			if strings.Contains(shown, secret(hidden)) {
 				t.Errorf("%q is shown", secret(hidden))

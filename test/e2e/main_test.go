@@ -70,9 +70,12 @@ func boot() (int, error) {
 // prepare makes the programs reachable for the user that the suite runs as, to
 // whom the way to bin/ may be closed.
 func prepare() error {
-	bin, err := filepath.Abs("../../bin")
-	if err != nil {
-		return err
+	bin := os.Getenv("VTL_BIN")
+	if bin == "" {
+		var err error
+		if bin, err = filepath.Abs("../../bin"); err != nil {
+			return err
+		}
 	}
 	if err := os.Mkdir("/run/bin", 0o755); err != nil {
 		return err

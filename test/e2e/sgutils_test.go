@@ -26,9 +26,10 @@ func TestTools(t *testing.T) {
 		for _, d := range []linux.Device{drive, r.changer} {
 			pages := linux.Run(t, "sg_vpd %s", d.Generic)
 			linux.Want(t, "sg_vpd", pages, `Supported VPD pages`, `Unit serial number`, `Device identification`)
-			linux.Want(t, "sg_vpd -p di", linux.Run(t, "sg_vpd -p di %s", d.Generic), `NAA [0-9], `, `T10 vendor identification, vendor id: IBM`)
+			linux.Want(t, "sg_vpd -p di", linux.Run(t, "sg_vpd -p di %s", d.Generic), `designator type: T10 vendor identification`, `vendor id: IBM`)
 			linux.Run(t, "sg_vpd -a %s", d.Generic)
 		}
+		linux.Want(t, "sg_vpd -p di", linux.Run(t, "sg_vpd -p di %s", drive.Generic), `designator type: NAA`, `Relative target port: 0x1`, `iqn\.2026-11\.local\.vtl:drive11`)
 		linux.Refused(t, "sg_vpd -p 0xee %s", drive.Generic)
 	})
 	t.Run("the drive's serial number is in the changer's elements", func(t *testing.T) {
@@ -91,7 +92,7 @@ func TestTools(t *testing.T) {
 	})
 	t.Run("tapeinfo and loaderinfo", func(t *testing.T) {
 		linux.Want(t, "tapeinfo", linux.Run(t, "tapeinfo -f %s", drive.Generic), `Product Type: Tape Drive`, `Vendor ID: 'IBM`, `SerialNumber: '`, `MinBlock: 1$`, `MaxBlock: \d+`, `Ready: yes`, `BOP: yes`)
-		linux.Want(t, "loaderinfo", linux.Run(t, "loaderinfo -f %s", r.changer.Generic), `Product Type: Medium Changer`, `Number of Medium Transport Elements: 1`, `Number of Storage Elements: 40`, `Number of Import/Export Element Elements: 4`, `Number of Data Transfer Elements: 4`)
+		linux.Want(t, "loaderinfo", linux.Run(t, "loaderinfo -f %s", r.changer.Generic), `Product Type: Medium Changer`, `Number of Medium Transport Elements: 1`, `Number of Storage Elements: 40`, `Number of Import/Export Elements: 4`, `Number of Data Transfer Elements: 4`)
 	})
 	t.Run("mt", func(t *testing.T) {
 		linux.Run(t, "mt -f %s setblk 4096", drive.Tape)

@@ -58,9 +58,18 @@ type Suite struct {
 	exit   error
 
 	mu      sync.Mutex // guards what follows
-	output  []string   // of all its runs, in lines
+	output  []line     // of all its runs
 	changed chan struct{}
 }
+
+// line is a line of output.
+type line struct {
+	at   time.Time
+	text string
+}
+
+// started is put before the output of each run.
+const started = "--- started"
 
 // New makes the place for a suite and does not start it.
 func New(t testing.TB, o Options) *Suite {
@@ -130,9 +139,7 @@ func (s *Suite) Launch() error {
 		out.Close()
 		return fmt.Errorf("vtlcmd up: %w", err)
 	}
-	s.mu.Lock()
-	s.output = append(s.output, "--- started")
-	s.mu.Unlock()
+	s.note(started)
 	exited := make(chan struct{})
 	s.exited = exited
 	go s.read(out)
@@ -151,11 +158,16 @@ func (s *Suite) read(out io.ReadCloser) {
 	lines := bufio.NewScanner(out)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		s.mu.Lock()
-		s.output = append(s.output, lines.Text())
-		s.mu.Unlock()
-		s.wake()
+		s.note(lines.Text())
 	}
+}
+
+// note keeps a line of output.
+func (s *Suite) note(text string) {
+	s.mu.Lock()
+	s.output = append(s.output, line{time.Now(), text})
+	s.mu.Unlock()
+	s.wake()
 }
 
 // wake tells those who wait that something has changed.
@@ -172,8 +184,12 @@ func (s *Suite) Await(t testing.TB, limit time.Duration, what string, found func
 	deadline := time.After(limit)
 	for {
 		s.mu.Lock()
-		run := s.output[lastIndex(s.output, "--- started")+1:]
-		ok, changed := slices.ContainsFunc(run, found), s.changed
+		ok, changed := false, s.changed
+		for _, l := range slices.Backward(s.output) {
+			if ok = found(l.text); ok || l.text == started {
+				break
+			}
+		}
 		s.mu.Unlock()
 		if ok {
 			return
@@ -188,11 +204,15 @@ func (s *Suite) Await(t testing.TB, limit time.Duration, what string, found func
 	}
 }
 
-// Output returns the lines that the suite has printed.
-func (s *Suite) Output() []string {
+// Output returns what the suite has printed, each line with its time.
+func (s *Suite) Output() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.output)
+	var b strings.Builder
+	for _, l := range s.output {
+		fmt.Fprintf(&b, "%s %s\n", l.at.Format("15:04:05.00"), l.text)
+	}
+	return b.String()
 }
 
 // Running reports whether `vtlcmd up` runs.
@@ -247,8 +267,8 @@ func (s *Suite) cleanup(t testing.TB) {
 		}
 	}
 	if t.Failed() {
-		out := s.Output()
-		t.Logf("the suite's output (its last lines):\n%s", strings.Join(out[max(0, len(out)-60):], "\n"))
+		out := strings.SplitAfter(s.Output(), "\n")
+		t.Logf("the suite's output (its last lines):\n%s", strings.Join(out[max(0, len(out)-150):], ""))
 	}
 }
 
@@ -314,14 +334,4 @@ func freeAddress(t testing.TB) string {
 	}
 	defer l.Close()
 	return "127.0.0.1:" + strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
-}
-
-// lastIndex is the last place of s in list, or -1.
-func lastIndex(list []string, s string) int {
-	for i, v := range slices.Backward(list) {
-		if v == s {
-			return i
-		}
-	}
-	return -1
 }
