@@ -57,6 +57,7 @@ type Conn struct {
 	up        chan struct{} // closed while connected
 	onConnect []func()
 	lastErr   error // why the last attempt failed
+	closing   bool
 }
 
 // Connect returns a connection that may not be up yet: it tries for ever. It
@@ -192,6 +193,7 @@ func (c *Conn) disconnected(err error) {
 	if err != nil {
 		c.lastErr = err
 	}
+	lost = lost && !c.closing
 	c.mu.Unlock()
 	if lost {
 		c.log.Info("bus: connection lost; trying again until it is back", "err", err)
@@ -260,6 +262,9 @@ func (c *Conn) away() error {
 
 // Close sends what is still in the buffer and ends the connection.
 func (c *Conn) Close() {
+	c.mu.Lock()
+	c.closing = true
+	c.mu.Unlock()
 	if c.nc.IsConnected() {
 		if err := c.nc.FlushTimeout(flushTimeout); err != nil {
 			c.log.Debug("bus: the last messages may be lost", "err", err)

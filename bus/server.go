@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"crypto/subtle"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -96,18 +97,17 @@ func startNATS(o ServerOptions, access Access, port int) (*server.Server, error)
 		port = server.RANDOM_PORT
 	}
 	ns, err := server.NewServer(&server.Options{
-		ServerName:      fmt.Sprintf("vtl-%d", os.Getpid()),
-		Host:            "127.0.0.1",
-		Port:            port,
-		DontListen:      o.Dir == "",
-		Username:        access.User,
-		Password:        access.Secret,
-		MaxPayload:      MaxMessage,
-		MaxConn:         4096,
-		WriteDeadline:   10 * time.Second,
-		NoSigs:          true,
-		NoLog:           true,
-		NoSystemAccount: true,
+		ServerName:                 fmt.Sprintf("vtl-%d", os.Getpid()),
+		Host:                       "127.0.0.1",
+		Port:                       port,
+		DontListen:                 o.Dir == "",
+		CustomClientAuthentication: &gatekeeper{access},
+		MaxPayload:                 MaxMessage,
+		MaxConn:                    4096,
+		WriteDeadline:              10 * time.Second,
+		NoSigs:                     true,
+		NoLog:                      true,
+		NoSystemAccount:            true,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("bus: %w", err)
@@ -119,6 +119,17 @@ func startNATS(o ServerOptions, access Access, port int) (*server.Server, error)
 		return nil, errors.New("bus: the embedded server did not start")
 	}
 	return ns, nil
+}
+
+// gatekeeper lets in who knows the secret.
+type gatekeeper struct{ access Access }
+
+// Check compares in a time that tells nothing of the secret.
+func (g *gatekeeper) Check(c server.ClientAuthentication) bool {
+	o := c.GetOpts()
+	user := subtle.ConstantTimeCompare([]byte(o.Username), []byte(g.access.User))
+	secret := subtle.ConstantTimeCompare([]byte(o.Password), []byte(g.access.Secret))
+	return user&secret == 1
 }
 
 // checkPort finds out whether the port can be had before the server tries,
