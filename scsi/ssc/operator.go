@@ -369,7 +369,3 @@ func (d *Drive) SetAppendOnly(ctx context.Context, on bool) error {
 		return nil
 	})
 }
-
-// InquiryDataChanged gives every initiator the unit attention condition INQUIRY
-// DATA HAS CHANGED (3Fh/03h).
-func (d *Drive) InquiryDataChanged() { d.server.Attend(scsi.InquiryDataChanged, nil) }
