@@ -73,6 +73,7 @@ func (c *Cartridge) start() {
 		return
 	}
 	c.started = true
+	c.queue.slots = make([]slot, maxSlots)
 	for range min(runtime.GOMAXPROCS(0), 8) {
 		c.behind.Go(c.queue.compressor)
 	}

@@ -2,8 +2,10 @@ package libcart
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"math/rand/v2"
 	"path/filepath"
 	"testing"
@@ -290,4 +292,9 @@ func TestFullPartition(t *testing.T) {
 	if p := c.Position(); p.Object != uint64(n)+2 {
 		t.Fatalf("at %+v", p)
 	}
+}
+
+// sign puts the checksum of what is before at the end of b.
+func sign(b []byte) {
+	binary.BigEndian.PutUint32(b[len(b)-4:], crc32.Checksum(b[:len(b)-4], crc32.MakeTable(crc32.Castagnoli)))
 }

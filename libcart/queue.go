@@ -53,7 +53,7 @@ type slot struct {
 const maxSlots = 4096
 
 func newQueue(limit int64) *queue {
-	q := &queue{slots: make([]slot, maxSlots), limit: limit}
+	q := &queue{limit: limit}
 	q.work.L, q.ready.L, q.space.L = &q.mu, &q.mu, &q.mu
 	return q
 }
