@@ -3,6 +3,10 @@ package smc
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 
 	"govtl/internal/vfs"
@@ -31,9 +35,43 @@ var crashMoves = []struct {
 	}},
 }
 
+// life is the life of a process that is killed before a step: a file operation
+// that changes something, or a request to a drive.
+type life struct{ steps, last atomic.Int64 }
+
+var errKilled = errors.New("killed")
+
+// step reports whether the process is still there, and whether it dies right now.
+func (f *life) step() (alive, dies bool) {
+	n, last := f.steps.Add(1), f.last.Load()
+	return last == 0 || n <= last, last != 0 && n == last+1
+}
+
+// rule is the file system of the process: from its death on nothing changes any
+// more; the write that is under way is torn.
+func (f *life) rule(o vfs.Op) error {
+	alive, dies := f.step()
+	switch {
+	case alive:
+		return nil
+	case dies && o.Kind == "write":
+		return vfs.ShortWrite
+	}
+	return errKilled
+}
+
 // crashLibrary is a library at the beginning of a crash test.
-func crashLibrary(t *testing.T, f *life) *library {
-	l := newLibrary(t, "ibm-03584", func(o *Options) { o.FS = mortal{vfs.OS{}, f} })
+func crashLibrary(t *testing.T, mem *vfs.Memory, rule func(vfs.Op) error) *library {
+	t.Helper()
+	l := prepareLibrary(t, "ibm-03584", func(o *Options) { o.FS, o.Dir = vfs.Failing(mem, rule), "/state" })
+	l.start()
+	var vols []Volume
+	for _, b := range testBarcodes {
+		vols = append(vols, testVolume(b))
+	}
+	if _, err := l.c.AddVolumes(vols, 1); err != nil {
+		t.Fatal(err)
+	}
 	if got := l.move("slot 1", "drive 1"); got != "GOOD" {
 		t.Fatal(got)
 	}
@@ -41,44 +79,56 @@ func crashLibrary(t *testing.T, f *life) *library {
 }
 
 // TestLibraryKilled kills the library before each step of a move in turn, a step
-// being a change of a file or a request to a drive, and starts it again. Each
-// volume is in exactly one place, and drives and inventory agree.
+// being a change of a file or a request to a drive, and starts it again: on the
+// files as they are, on those that a power cut leaves, and on some of what was
+// written and not synced. Each volume is in exactly one place, and drives and
+// inventory agree.
 func TestLibraryKilled(t *testing.T) {
 	for _, m := range crashMoves {
-		t.Run(m.name, func(t *testing.T) {
-			for n := int64(1); ; n++ {
-				f := &life{}
-				l := crashLibrary(t, f)
-				l.bay.setFault(func(int, string, int) fault {
-					if alive, _ := f.step(); !alive {
-						return dead
+		for _, cut := range []struct {
+			name string
+			keep float64
+		}{{"killed", 1}, {"power cut", 0}, {"power cut, half written", 0.5}} {
+			t.Run(m.name+"/"+cut.name, func(t *testing.T) {
+				for n := int64(1); ; n++ {
+					f, mem := &life{}, &vfs.Memory{}
+					l := crashLibrary(t, mem, f.rule)
+					l.bay.setFault(func(int, string, int) fault {
+						if alive, _ := f.step(); !alive {
+							return dead
+						}
+						return works
+					})
+					f.last.Store(f.steps.Load() + n)
+					outcome := sense(l.do("a", m.cdb(l)))
+					done := f.steps.Load() <= f.last.Load()
+					after := mem.Crash(rand.New(rand.NewPCG(uint64(n), 7)), cut.keep)
+					l.c.Close()
+					l.bay.setFault(nil)
+					l.opt.FS = after
+					l.kinds()
+					l.start()
+					w := l.where()
+					if slices.Contains(l.kinds(), Reconciled) {
+						t.Errorf("step %d: a volume was found elsewhere than the journal says", n)
 					}
-					return works
-				})
-				f.last.Store(f.steps.Load() + n)
-				outcome := sense(l.do("a", m.cdb(l)))
-				done := f.steps.Load() <= f.last.Load()
-				l.c.Close()
-				l.bay.setFault(nil)
-				*f = life{}
-				l.start()
-				w := l.where()
-				if outcome == "GOOD" && done && w["VTL002L8"] == "slot 2" && w["VTL001L8"] == "drive 1" {
-					t.Errorf("step %d: GOOD, and nothing has moved", n)
-				}
-				if l.c.Status().Unsettled != 0 {
-					t.Errorf("step %d: a move is not settled although all drives answer", n)
-				}
-				l.c.Close()
-				l.c = nil
-				if done {
-					if n < 5 {
-						t.Errorf("the move took %d steps: too few to be true", n)
+					if outcome == "GOOD" && w["VTL002L8"] == "slot 2" && w["VTL001L8"] == "drive 1" {
+						t.Errorf("step %d: GOOD, and nothing has moved", n)
 					}
-					return
+					if l.c.Status().Unsettled != 0 {
+						t.Errorf("step %d: a move is not settled although all drives answer", n)
+					}
+					l.c.Close()
+					l.c = nil
+					if done {
+						if n < 5 {
+							t.Errorf("the move took %d steps: too few to be true", n)
+						}
+						return
+					}
 				}
-			}
-		})
+			})
+		}
 	}
 }
 
@@ -90,7 +140,7 @@ func TestDriveKilled(t *testing.T) {
 		for _, f := range []fault{dead, lostReply, hangs, hangsDone, restarted, refuses} {
 			t.Run(fmt.Sprintf("%s/%d", m.name, f), func(t *testing.T) {
 				for n := 1; ; n++ {
-					l := crashLibrary(t, &life{})
+					l := crashLibrary(t, &vfs.Memory{}, func(vfs.Op) error { return nil })
 					first := 0
 					hit := 0 // the drive that died
 					l.bay.setFault(func(call int, op string, id int) fault {
@@ -153,16 +203,24 @@ func TestFilesFail(t *testing.T) {
 	for _, m := range crashMoves {
 		t.Run(m.name, func(t *testing.T) {
 			for n := int64(1); ; n++ {
-				f := &failing{}
-				l := newLibrary(t, "ibm-03584", func(o *Options) { o.FS = failingFS{vfs.OS{}, f} })
-				l.move("slot 1", "drive 1")
-				f.at.Store(f.steps.Load() + n)
+				var steps, at atomic.Int64
+				mem := &vfs.Memory{}
+				l := crashLibrary(t, mem, func(o vfs.Op) error {
+					if steps.Add(1) != at.Load() {
+						return nil
+					}
+					if o.Kind == "write" {
+						return vfs.ShortWrite
+					}
+					return errors.New("no space left on device")
+				})
+				at.Store(steps.Load() + n)
 				outcome := sense(l.do("a", m.cdb(l)))
 				if outcome[0] == '4' {
 					t.Fatalf("step %d: HARDWARE ERROR %s", n, outcome)
 				}
-				reached := f.steps.Load() >= f.at.Load()
-				f.at.Store(0)
+				reached := steps.Load() >= at.Load()
+				at.Store(0)
 				l.where()
 				if n%2 == 0 {
 					if got := l.move("slot 3", "slot 7"); got != "GOOD" {
@@ -171,7 +229,14 @@ func TestFilesFail(t *testing.T) {
 					l.where()
 				}
 				before := l.where()
-				l.restart()
+				if n%3 == 0 { // the power goes
+					after := mem.Crash(nil, 0)
+					l.c.Close()
+					l.opt.FS = after
+				} else {
+					l.c.Close()
+				}
+				l.start()
 				for b, at := range l.where() {
 					if at != before[b] && n%2 == 0 {
 						t.Errorf("step %d: %s was in %s and is in %s after a restart", n, b, before[b], at)
@@ -192,5 +257,145 @@ func TestLocked(t *testing.T) {
 	l := newLibrary(t, "ibm-03584")
 	if c, err := New(l.opt); !errors.Is(err, vfs.ErrLocked) {
 		t.Errorf("a second changer: %v, %v", c, err)
+	}
+}
+
+// TestNowhere: a drive has let go of a volume, the next one refuses it, and the
+// first does not take it back: the volume gets another element.
+func TestNowhere(t *testing.T) {
+	for _, c := range []struct{ fill, want string }{
+		{"", "slot 1"}, {"slot 1", "slot 7"}, {"slots", "picker 1"}, {"picker", "shelf"},
+	} {
+		l := newLibrary(t, "ibm-03584")
+		l.move("slot 1", "drive 1")
+		switch c.fill {
+		case "slot 1":
+			l.move("slot 2", "slot 1")
+			l.move("slot 3", "slot 2") // slot 3 is the first that is free
+			l.move("slot 4", "slot 3")
+			l.move("slot 5", "slot 4")
+			l.move("slot 6", "slot 5")
+			l.move("slot 5", "slot 6")
+			l.addVolumes(5)
+		case "slots", "picker":
+			l.addVolumes(1, 7, 8)
+		}
+		if c.fill == "picker" {
+			err := l.c.change(func(v *inventory) error {
+				v.put(Element{MediumTransport, 1}, place{volume: &Volume{Barcode: "HELD01L8"}})
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		l.bay.setFault(func(_ int, op string, _ int) fault { return refuses })
+		if got := l.move("drive 1", "drive 2"); got != "5/30/00" {
+			t.Errorf("fill %q: %s", c.fill, got)
+		}
+		l.bay.setFault(nil)
+		if w := l.where()["VTL001L8"]; w != c.want {
+			t.Errorf("fill %q: the volume is in %s, not in %s", c.fill, w, c.want)
+		}
+		if !slices.Contains(l.kinds(), Reconciled) {
+			t.Errorf("fill %q: no event tells where the volume is", c.fill)
+		}
+		if c.want == "picker 1" {
+			l.c.Close()
+			l.start()
+			if got := l.move("slot 2", "drive 1"); got != "GOOD" {
+				t.Fatal(got)
+			}
+			if got := l.move("picker 1", "slot 2"); got != "GOOD" {
+				t.Errorf("out of the picker: %s", got)
+			}
+		}
+	}
+}
+
+// addVolumes fills slots.
+func (l *library) addVolumes(slots ...int) {
+	l.t.Helper()
+	for _, n := range slots {
+		b := "FILL" + strings.Repeat("0", 2) + string(rune('A'+n)) + "L8"
+		if at, err := l.c.AddVolume(testVolume(b), n); err != nil || at != (Element{Storage, n}) {
+			l.t.Fatalf("AddVolume(%s, %d): %v, %v", b, n, at, err)
+		}
+	}
+}
+
+// TestDiskFull: a volume is in a drive and the inventory cannot be saved. The
+// move was GOOD; further moves wait, NOT READY, until it can be; a restart
+// finds the volume by its intent.
+func TestDiskFull(t *testing.T) {
+	var full atomic.Bool
+	mem := &vfs.Memory{}
+	l := crashLibrary(t, mem, func(o vfs.Op) error {
+		if full.Load() && strings.HasSuffix(o.Name, inventoryName+".new") {
+			return errors.New("no space left on device")
+		}
+		return nil
+	})
+	full.Store(true)
+	if got := l.move("slot 2", "drive 2"); got != "GOOD" {
+		t.Errorf("a move whose volume is in the drive: %s", got)
+	}
+	if got := l.where()["VTL002L8"]; got != "drive 2" {
+		t.Errorf("the volume is in %s", got)
+	}
+	for range 2 {
+		if got := l.move("drive 1", "slot 1"); got != "2/04/03" {
+			t.Errorf("the next move: %s", got)
+		}
+	}
+	for _, e := range []func() error{
+		func() error { _, err := l.c.AddVolume(testVolume("NEW001L8"), 0); return err },
+		func() error {
+			return l.c.Reconfigure(t.Context(), Configuration{Slots: 9, Mail: 2, DriveElements: l.opt.DriveElements})
+		},
+	} {
+		if err := e(); !errors.Is(err, errStore) {
+			t.Errorf("an operator's change: %v", err)
+		}
+	}
+	after := mem.Crash(nil, 0)
+	full.Store(false)
+	if got := l.move("drive 1", "slot 1"); got != "GOOD" {
+		t.Errorf("when there is room again: %s", got)
+	}
+	l.where()
+	l.c.Close()
+
+	l.bay.drives[11].volume = testVolume("VTL001L8") // as it was at the power cut
+	l.opt.FS = after
+	l.start()
+	if w := l.where(); w["VTL002L8"] != "drive 2" || w["VTL001L8"] != "drive 1" {
+		t.Errorf("after the power cut: %v", w)
+	}
+}
+
+// TestEndIsLost: what happened after a move is not undone when the power goes
+// before the end of the move is in the journal.
+func TestEndIsLost(t *testing.T) {
+	mem := &vfs.Memory{}
+	l := crashLibrary(t, mem, func(vfs.Op) error { return nil })
+	if got := l.move("drive 1", "map 1"); got != "GOOD" {
+		t.Fatal(got)
+	}
+	if err := l.c.OpenMap(); err != nil {
+		t.Fatal(err)
+	}
+	if taken, err := l.c.EmptyMap(); err != nil || len(taken) != 1 {
+		t.Fatal(taken, err)
+	}
+	after := mem.Crash(nil, 0)
+	if open, _ := decodeJournal(after.Content("/state/" + journalName)); len(open) != 1 {
+		t.Fatalf("the journal shows %d moves open: this test shows nothing", len(open))
+	}
+	l.c.Close()
+	l.opt.FS = after
+	l.start()
+	if w := l.where()["VTL001L8"]; w != "shelf" {
+		t.Errorf("the volume is in %s, not on the shelf", w)
 	}
 }

@@ -47,7 +47,7 @@ func prepareLibrary(t *testing.T, model string, change ...func(*Options)) *libra
 	}
 	l := &library{t: t, bay: newBay(11, 12)}
 	l.opt = Options{
-		Personality: m, Serial: "VTLLIB000010", FS: vfs.OS{}, Dir: t.TempDir(), Drives: l.bay,
+		Personality: m, Serial: "VTL0000010", FS: &vfs.Memory{}, Dir: "/state", Drives: l.bay,
 		Configuration: Configuration{Slots: 8, Mail: 2, DriveElements: []DriveElement{testDrive(11), testDrive(12)}},
 		Log:           slog.New(slog.DiscardHandler),
 		DriveTimeout:  20 * time.Millisecond, ProbeTimeout: 20 * time.Millisecond, Retry: 5 * time.Millisecond,

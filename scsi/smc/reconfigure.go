@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"govtl/scsi"
 )
@@ -15,10 +16,22 @@ import (
 // taken away. Initiators get 2Ah/01h and 28h/00h. When it returns an error
 // nothing has changed.
 func (c *Changer) Reconfigure(ctx context.Context, cfg Configuration) error {
+	if c.configured(cfg) {
+		return nil
+	}
 	if c.onlyGrows(cfg) {
 		return c.reconfigure(cfg)
 	}
 	return c.await(ctx, func(context.Context) error { return c.reconfigure(cfg) })
+}
+
+// configured reports whether a configuration is what there is.
+func (c *Changer) configured(cfg Configuration) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.opt.Configuration
+	return now.Slots == cfg.Slots && now.Mail == cfg.Mail && max(now.Pickers, 1) == max(cfg.Pickers, 1) &&
+		slices.Equal(now.DriveElements, cfg.DriveElements)
 }
 
 // onlyGrows reports whether a configuration takes nothing away, so that it can

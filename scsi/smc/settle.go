@@ -31,7 +31,8 @@ func (c *Changer) settleTouching(ctx context.Context, elements ...Element) error
 // A volume is in the drive that holds it. One that was not in a drive and that
 // no drive holds has not left its element. One that has left a drive is in the
 // element it was to go to; when that was a drive too, or the element is not free
-// any more, the first drive takes it back, or it gets another element.
+// any more, the first drive takes it back, or the second takes it, or it gets
+// another element.
 func (c *Changer) settle(ctx context.Context, in intent) error {
 	at := make([]Element, len(in.Legs))
 	known := make([]bool, len(in.Legs))
@@ -65,17 +66,20 @@ func (c *Changer) settle(ctx context.Context, in intent) error {
 			at[i], known[i] = l.To, true
 			continue
 		}
-		d := c.link(l.From)
-		if d == nil || holds[l.From] != "" {
-			continue
-		}
-		err := c.insert(ctx, l.From, Volume(l.Volume), in.undoID())
-		if err != nil && unreachable(err) {
-			return err
-		}
-		if err == nil {
-			at[i], known[i] = l.From, true
-			holds[l.From] = l.Volume.Barcode
+		for _, back := range []struct {
+			to Element
+			id string
+		}{{l.From, in.undoID()}, {l.To, in.ID}} {
+			if known[i] || c.link(back.to) == nil || holds[back.to] != "" {
+				continue
+			}
+			err := c.insert(ctx, back.to, Volume(l.Volume), back.id)
+			if err != nil && unreachable(err) {
+				return err
+			}
+			if err == nil {
+				at[i], known[i], holds[back.to] = back.to, true, l.Volume.Barcode
+			}
 		}
 	}
 	c.conclude(in, at)

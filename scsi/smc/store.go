@@ -31,6 +31,10 @@ type store struct {
 	journal *journal
 }
 
+// maxTorn is how many lines of the journal a crash can tear: the end of a move is
+// not synced, and may leave two pieces. More is damage.
+const maxTorn = 2
+
 // maxDevice bounds the file of what package spc saves, in bytes.
 const maxDevice = 1 << 20
 
@@ -40,6 +44,9 @@ const maxDevice = 1 << 20
 // one, and finds its volumes by asking the drives and being told of the others.
 func openStore(f vfs.FS, dir string) (s *store, inv *inventory, damaged, err error) {
 	if err := f.MkdirAll(dir, 0o700); err != nil {
+		return nil, nil, nil, fmt.Errorf("smc: %w", err)
+	}
+	if err := f.SyncDir(filepath.Dir(dir)); err != nil {
 		return nil, nil, nil, fmt.Errorf("smc: %w", err)
 	}
 	s = &store{fs: f, dir: dir}
@@ -66,7 +73,7 @@ func (s *store) open() (inv *inventory, damaged, err error) {
 	if s.journal, bad, err = openJournal(s.fs, s.path(journalName)); err != nil {
 		return nil, nil, err
 	}
-	if bad > 1 && damaged == nil {
+	if bad > maxTorn && damaged == nil {
 		damaged = fmt.Errorf("%w: %d records of the journal of moves do not verify", ErrDamaged, bad)
 	}
 	return inv, damaged, nil

@@ -172,7 +172,6 @@ func (c *Changer) moved(in intent) {
 type legState struct {
 	removed  bool // out of the drive it was in
 	inserted bool // in the drive it goes to
-	back     bool // put back into the drive it was in
 	nowhere  bool // out of one drive and refused by the others
 }
 
@@ -232,8 +231,7 @@ func (x *execution) failed(ctx context.Context, err error) error {
 			continue
 		}
 		switch uerr := x.c.insert(ctx, l.From, Volume(l.Volume), id); {
-		case uerr == nil:
-			x.legs[i].back = true
+		case uerr == nil: // back where it was
 		case unreachable(uerr):
 			x.unknown = true
 			return err
@@ -250,7 +248,7 @@ func (in *intent) undoID() string { return in.ID + "/undo" }
 
 // places is where the volumes are after run; the zero Element stands for nowhere.
 func (x *execution) places() []Element {
-	failed := slices.ContainsFunc(x.legs, func(s legState) bool { return s.back || s.nowhere })
+	failed := false
 	for i, l := range x.in.Legs {
 		if l.To.Type == DataTransfer && !x.legs[i].inserted || l.From.Type == DataTransfer && !x.legs[i].removed {
 			failed = true
