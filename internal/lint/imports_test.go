@@ -33,6 +33,7 @@ var arrows = map[string][]string{
 	"internal/daemon":    {"bus", "internal/config"},
 	"internal/supervise": {"bus", "internal/config", "internal/daemon"},
 	"internal/models":    {"internal/config", "scsi/personality"},
+	"internal/mhvtl":     {"internal/buffer", "internal/config", "internal/models", "internal/provision", "internal/vfs", "libcart", "scsi/personality"},
 	"internal/provision": {"internal/config", "internal/models", "internal/vfs", "libcart", "scsi/personality"},
 	"internal/station":   {"bus", "internal/config", "internal/daemon", "internal/models", "iscsi", "scsi"},
 	"internal/lint":      {},
