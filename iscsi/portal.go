@@ -168,11 +168,15 @@ func (p *Portal) take(conn net.Conn) {
 // connection serves one connection; given says that it belongs to somebody else now.
 func (p *Portal) connection(conn net.Conn) (given bool, err error) {
 	loginDeadline(conn, p.opt.Timeouts.Login)
-	first, keys, err := p.firstRequest(conn)
+	first, err := p.firstRequest(conn)
 	if err != nil {
 		return false, err
 	}
 	l := &login{conn: conn, remote: addrPort(conn.RemoteAddr()), log: p.log, policy: p.policy.Load()}
+	keys, err := firstKeys(first)
+	if err != nil {
+		return false, l.refuseFirst(first, refuse(pdu.LoginInitiatorError, "%v", err))
+	}
 	if keys["SessionType"] == "Discovery" {
 		return false, p.discover(l, first)
 	}
@@ -215,7 +219,7 @@ func routeRefusal(err error, local netip.AddrPort) *loginError {
 
 // firstRequest reads the first Login Request, and as many more as its text goes
 // on in. Anything else ends the connection without an answer (RFC 7143 4.2.4).
-func (p *Portal) firstRequest(conn net.Conn) (*FirstRequest, map[string]string, error) {
+func (p *Portal) firstRequest(conn net.Conn) (*FirstRequest, error) {
 	var (
 		framing pdu.Framing
 		frame   pdu.Frame
@@ -223,11 +227,11 @@ func (p *Portal) firstRequest(conn net.Conn) (*FirstRequest, map[string]string, 
 	)
 	for {
 		if err := readLogin(conn, &framing, &frame); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		req, err := pdu.DecodeLoginRequest(frame.Header[:])
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		first.Header = frame.Header
 		first.Data = append(first.Data, frame.Data...)
@@ -235,23 +239,30 @@ func (p *Portal) firstRequest(conn net.Conn) (*FirstRequest, map[string]string, 
 			break
 		}
 		if first.Answered++; len(first.Data) > maxLoginText || first.Answered > maxLoginExchanges {
-			return nil, nil, fmt.Errorf("login: %d bytes of text in %d requests", len(first.Data), first.Answered)
+			return nil, fmt.Errorf("login: %d bytes of text in %d requests", len(first.Data), first.Answered)
 		}
 		l := &login{conn: conn, req: req, statSN: firstStatSN + uint32(first.Answered) - 1}
 		if err := l.respond(nil, false); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
-	// Text that cannot be read is refused by the login itself, like everything
-	// else; here only the names matter.
+	return &first, nil
+}
+
+// firstKeys are the keys of the first request. A key that is there twice is
+// refused by the login itself, like everything else; here only names matter.
+func firstKeys(first *FirstRequest) (map[string]string, error) {
+	pairs, err := pdu.ParseText(first.Data)
+	if err != nil {
+		return nil, err
+	}
 	keys := map[string]string{}
-	pairs, _ := pdu.ParseText(first.Data)
 	for _, pair := range pairs {
 		if _, twice := keys[pair.Key]; !twice {
 			keys[pair.Key] = pair.Value
 		}
 	}
-	return &first, keys, nil
+	return keys, nil
 }
 
 // readLogin reads a PDU if its header is that of a Login Request.

@@ -8,7 +8,9 @@ import (
 	"govtl/iscsi/iscsitest"
 )
 
-func isReset(err error) bool { return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) }
+func isReset(err error) bool {
+	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
 
 func TestReadWrite(t *testing.T) {
 	w := newWorld(t)

@@ -87,6 +87,16 @@ var ErrTargetAuthentication = errors.New("the target's CHAP response is wrong")
 
 // Login carries out a login on a new connection.
 func Login(conn net.Conn, cfg Config) (*Session, error) {
+	s := NewSession(conn, cfg)
+	if err := s.login(); err != nil {
+		return s, err
+	}
+	s.settle()
+	return s, nil
+}
+
+// NewSession is a connection on which nothing was sent yet.
+func NewSession(conn net.Conn, cfg Config) *Session {
 	if cfg.Initiator == "" {
 		cfg.Initiator = DefaultInitiator
 	}
@@ -104,11 +114,7 @@ func Login(conn net.Conn, cfg Config) (*Session, error) {
 	}
 	s := &Session{Conn: conn, Config: cfg, CmdSN: cfg.CmdSN, Answers: map[string]string{}, commands: map[uint32]*Command{}}
 	s.framing.MaxData = 1 << 24
-	if err := s.login(); err != nil {
-		return s, err
-	}
-	s.settle()
-	return s, nil
+	return s
 }
 
 // login goes through the stages.
@@ -184,6 +190,11 @@ func (s *Session) chap() (pdu.LoginResponse, error) {
 // LoginStep sends one Login Request, with T=1 unless next is the same stage, and
 // returns the response with its keys. A refusal is a *LoginError.
 func (s *Session) LoginStep(stage, next pdu.Stage, keys []pdu.Pair) (pdu.LoginResponse, map[string]string, error) {
+	return s.LoginKeys(stage, next, Text(keys))
+}
+
+// LoginKeys is LoginStep with text as it goes over the wire.
+func (s *Session) LoginKeys(stage, next pdu.Stage, text []byte) (pdu.LoginResponse, map[string]string, error) {
 	req := pdu.LoginRequest{
 		Transit: next != stage, CSG: stage, NSG: next, ISID: s.Config.ISID, TSIH: s.Config.TSIH, CID: s.Config.CID,
 		InitiatorTaskTag: 0x1000, CmdSN: s.CmdSN, ExpStatSN: s.ExpStatSN,
@@ -191,7 +202,7 @@ func (s *Session) LoginStep(stage, next pdu.Stage, keys []pdu.Pair) (pdu.LoginRe
 	if next == stage {
 		req.NSG = 0
 	}
-	return s.LoginExchange(&req, Text(keys))
+	return s.LoginExchange(&req, text)
 }
 
 // LoginExchange sends a Login Request as it is and reads the response.
@@ -201,6 +212,11 @@ func (s *Session) LoginExchange(req *pdu.LoginRequest, text []byte) (r pdu.Login
 	if err := s.Send(&h, nil, text); err != nil {
 		return r, nil, err
 	}
+	return s.LoginResponse()
+}
+
+// LoginResponse reads a Login Response.
+func (s *Session) LoginResponse() (r pdu.LoginResponse, keys map[string]string, err error) {
 	f, err := s.Receive()
 	if err != nil {
 		return r, nil, err

@@ -62,10 +62,16 @@ func AppendText(dst []byte, key, value string) []byte {
 	return append(dst, 0)
 }
 
+// protocolLevel is the one key of RFC 7143 (13.24) that breaks its own rule.
+const protocolLevel = "iSCSIProtocolLevel"
+
 // validKey checks the form of a key: a capital first, then letters, digits and
 // . - + @ _ (and # of the X# keys), RFC 7143 6.1.
 func validKey(k []byte) bool {
-	if len(k) == 0 || len(k) > MaxKeyLength || k[0] < 'A' || k[0] > 'Z' {
+	if len(k) == 0 || len(k) > MaxKeyLength {
+		return false
+	}
+	if (k[0] < 'A' || k[0] > 'Z') && string(k) != protocolLevel {
 		return false
 	}
 	for _, c := range k {
