@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"govtl/internal/buffer"
+	"govtl/internal/vfs"
 	"govtl/libcart"
 	"govtl/scsi"
 )
@@ -16,7 +17,8 @@ func (a again) Finished(*scsi.Task) { a.done <- struct{}{} }
 
 // benchRig is a drive with a large cartridge on memory files when the host has them.
 func benchRig(b *testing.B) *rig {
-	r := newRig(b, "ibm-ult3580-td9", func(o *Options) { o.Codec = libcart.Stored })
+	r := newRig(b, "ibm-ult3580-td9", func(o *Options) { o.Codec, o.FS = libcart.Stored, vfs.OS{} })
+	r.dir = b.TempDir()
 	if dir, err := os.MkdirTemp("/dev/shm", "ssc"); err == nil {
 		r.dir = dir
 		b.Cleanup(func() { os.RemoveAll(dir) })

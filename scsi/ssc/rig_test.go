@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"govtl/internal/buffer"
+	"govtl/internal/vfs"
 	"govtl/libcart"
 	"govtl/scsi"
 	"govtl/scsi/personality"
@@ -21,6 +22,7 @@ type rig struct {
 	nexus *scsi.Nexus
 	dir   string
 	mem   *memory
+	fs    vfs.FS
 }
 
 // memory is a drive's non-volatile memory that a test can look into.
@@ -49,10 +51,15 @@ func newRig(t testing.TB, model string, change ...func(*Options)) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{t: t, dir: t.TempDir(), mem: &memory{}}
-	o := Options{Personality: p, Serial: "1068000001", TargetName: "iqn.2026-11.local.vtl:drive11", Memory: r.mem, MinFree: -1}
+	r := &rig{t: t, dir: "/cartridges", mem: &memory{}, fs: &vfs.Memory{}}
+	o := Options{Personality: p, FS: r.fs, Serial: "1068000001", TargetName: "iqn.2026-11.local.vtl:drive11", Memory: r.mem, MinFree: -1}
 	for _, f := range change {
 		f(&o)
+	}
+	if r.fs = o.FS; r.fs != (vfs.OS{}) {
+		if err := r.fs.MkdirAll(r.dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if r.drive, err = New(o); err != nil {
 		t.Fatal(err)
@@ -91,7 +98,7 @@ func (r *rig) cartridge(barcode string, change ...func(*libcart.Spec)) string {
 		f(&s)
 	}
 	dir := filepath.Join(r.dir, barcode)
-	if err := libcart.Create(dir, s, libcart.Options{}); err != nil {
+	if err := libcart.Create(dir, s, libcart.Options{FS: r.fs}); err != nil {
 		r.t.Fatal(err)
 	}
 	return dir

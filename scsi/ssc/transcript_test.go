@@ -74,7 +74,7 @@ func transcriptEnv(t *testing.T, model string) *scsitest.Env {
 		},
 		// protect BARCODE on|off sets the write-protect tab of a cartridge that is not loaded.
 		"protect": func(a []string) (string, error) {
-			c, err := libcart.Open(dirs[a[0]], libcart.Options{})
+			c, err := libcart.Open(dirs[a[0]], libcart.Options{FS: r.fs})
 			if err != nil {
 				return "", err
 			}
