@@ -46,7 +46,7 @@ func TestConnections(t *testing.T) {
 			between.Silence(false)
 		}},
 	} {
-		s.start()
+		s.start(t)
 		s.after(t, 2)
 		c.do()
 		if err := s.end(t); err == nil {
@@ -61,7 +61,7 @@ func TestConnections(t *testing.T) {
 	t.Run("small pieces", func(t *testing.T) {
 		between.Pieces(48)
 		defer between.Pieces(0)
-		s.start()
+		s.start(t)
 		s.after(t, 1)
 		s.finish(t)
 		s.check(t, "in small pieces")
@@ -69,7 +69,7 @@ func TestConnections(t *testing.T) {
 	t.Run("a lossy network", func(t *testing.T) {
 		linux.Run(t, "tc qdisc add dev lo root netem loss 1%% delay 1ms reorder 10%%")
 		defer linux.Run(t, "tc qdisc del dev lo root")
-		s.start()
+		s.start(t)
 		s.after(t, 3)
 		s.finish(t)
 		s.check(t, "over a lossy network")
@@ -79,7 +79,7 @@ func TestConnections(t *testing.T) {
 		r.settle(t, d)
 	})
 	t.Run("logout in the middle of a write", func(t *testing.T) {
-		s.start()
+		s.start(t)
 		s.after(t, 1)
 		linux.Try("iscsiadm -m node -T %s -u", driveName(11))
 		if err := s.end(t); err == nil {
@@ -104,7 +104,7 @@ func TestDigests(t *testing.T) {
 		}
 		r.ready(t, d)
 		s := newStream(d, 5)
-		s.start()
+		s.start(t)
 		s.after(t, 3)
 		s.finish(t)
 		s.check(t, "header digest "+c.header+", data digest "+c.data)
@@ -127,7 +127,7 @@ func TestNegotiation(t *testing.T) {
 		d := linux.Login(t, r.Addr, driveName(11))
 		r.ready(t, d)
 		s := newStream(d, 6)
-		s.start()
+		s.start(t)
 		s.after(t, 2)
 		s.finish(t)
 		s.check(t, settings[0])

@@ -16,7 +16,7 @@ func TestKill(t *testing.T) {
 	r := newRig(t, suite.Options{}, 11)
 	s := newStream(r.load(t, 1, 0), 1)
 	for round := range 3 {
-		s.start()
+		s.start(t)
 		s.after(t, 2+round)
 		old := r.Daemon(t, "vtltape", 11)
 		old.Kill(t)
@@ -31,14 +31,14 @@ func TestKill(t *testing.T) {
 	}
 
 	t.Run("the next program may write behind it", func(t *testing.T) {
-		s.start()
+		s.start(t)
 		s.after(t, 2)
 		s.finish(t)
 		s.check(t, "after appending")
 	})
 
 	t.Run("portal", func(t *testing.T) {
-		s.start()
+		s.start(t)
 		s.after(t, 1)
 		old := r.Daemon(t, "vtlportal", 0)
 		old.Kill(t)
@@ -56,7 +56,7 @@ func TestKill(t *testing.T) {
 	})
 
 	t.Run("library", func(t *testing.T) {
-		s.start()
+		s.start(t)
 		s.after(t, 1)
 		old := r.Daemon(t, "vtllibrary", 10)
 		old.Kill(t)
@@ -73,7 +73,7 @@ func TestKill(t *testing.T) {
 	})
 
 	t.Run("everything", func(t *testing.T) {
-		s.start()
+		s.start(t)
 		s.after(t, 2)
 		for _, p := range r.Daemons(t) {
 			p.Kill(t)
@@ -95,7 +95,7 @@ func TestKillIdle(t *testing.T) {
 	r := newRig(t, suite.Options{}, 11)
 	s := newStream(r.load(t, 1, 0), 2)
 	for _, told := range []string{"the writer", "another program"} {
-		s.start()
+		s.start(t)
 		s.after(t, 4)
 		s.finish(t)
 		tape, err := linux.OpenTape(s.device.Tape, true)
@@ -129,7 +129,7 @@ func TestKillIdle(t *testing.T) {
 func TestStop(t *testing.T) {
 	r := newRig(t, suite.Options{}, 11)
 	s := newStream(r.load(t, 1, 0), 3)
-	s.start()
+	s.start(t)
 	s.after(t, 3)
 	r.Stop(t)
 	if err := s.end(t); err == nil {

@@ -22,7 +22,7 @@ type stream struct {
 	journal workload.Journal
 
 	next  int // generation of the next file
-	stop  chan struct{}
+	stop  func()
 	acked chan int // the number of acknowledged files, after each
 	ended chan error
 }
@@ -34,14 +34,28 @@ func newStream(d linux.Device, seed uint64) *stream {
 
 var errStopped = errors.New("stopped by the test")
 
-// start begins to write behind the files that were acknowledged.
-func (s *stream) start() {
-	s.stop, s.acked, s.ended = make(chan struct{}), make(chan int, 1<<16), make(chan error, 1)
-	go func() { s.ended <- s.write() }()
+// start begins to write behind the files that were acknowledged. The writer ends
+// with the test at the latest.
+func (s *stream) start(t *testing.T) {
+	stop := make(chan struct{})
+	s.stop = sync.OnceFunc(func() { close(stop) })
+	s.acked, s.ended = make(chan int, 1<<16), make(chan error, 1)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		s.ended <- s.write(stop)
+	}()
+	t.Cleanup(func() {
+		s.stop()
+		select {
+		case <-ended:
+		case <-time.After(linux.CommandTime):
+		}
+	})
 }
 
 // write writes until an error or until it is stopped.
-func (s *stream) write() (err error) {
+func (s *stream) write(stop <-chan struct{}) (err error) {
 	tape, err := linux.OpenTape(s.device.Tape, true)
 	if err != nil {
 		return err
@@ -63,7 +77,7 @@ func (s *stream) write() (err error) {
 		}
 		s.acked <- s.journal.Acknowledged()
 		select {
-		case <-s.stop:
+		case <-stop:
 			return errStopped
 		default:
 		}
@@ -94,8 +108,8 @@ func (s *stream) after(t *testing.T, n int) {
 // finish stops the writer, which must have met no error.
 func (s *stream) finish(t *testing.T) {
 	t.Helper()
-	close(s.stop)
-	if err := s.end(t); err != errStopped {
+	s.stop()
+	if err := s.end(t); !errors.Is(err, errStopped) {
 		t.Fatalf("the writer ended: %v", err)
 	}
 }

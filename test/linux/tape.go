@@ -58,13 +58,31 @@ func (t *Tape) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// Read reads one block; n is 0 without an error at a filemark.
+// Read reads one block; n is 0 without an error at a filemark and at the end of
+// data. (The driver says EIO at an end of data that has no filemark before it.)
 func (t *Tape) Read(p []byte) (int, error) {
 	n, err := unix.Read(int(t.f.Fd()), p)
 	if err != nil {
+		if t.atEndOfData() {
+			return 0, nil
+		}
 		return max(n, 0), &os.PathError{Op: "read", Path: t.f.Name(), Err: err}
 	}
 	return n, nil
+}
+
+// atEndOfData reports whether the tape stands at the end of data, by going there.
+// If not, it goes back.
+func (t *Tape) atEndOfData() bool {
+	here, err := t.Tell()
+	if err != nil || t.EndOfData() != nil {
+		return false
+	}
+	end, err := t.Tell()
+	if err == nil && end != here {
+		t.Seek(here)
+	}
+	return err == nil && end == here
 }
 
 // operate carries out one operation of MTIOCTOP.
