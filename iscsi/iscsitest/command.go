@@ -204,3 +204,18 @@ func (s *Session) dataIn(c *Command, f *pdu.Frame) error {
 	}
 	return nil
 }
+
+// StartHeader sends a command with a header, AHS and immediate data of the
+// caller's making; tag and numbers are filled in.
+func (s *Session) StartHeader(c *Command, p *pdu.SCSICommand, ahs, data []byte) error {
+	c.Tag = s.Tag()
+	p.InitiatorTaskTag, p.CmdSN, p.ExpStatSN = c.Tag, s.CmdSN, s.ExpStatSN
+	c.CmdSN = s.CmdSN
+	if !p.Immediate {
+		s.CmdSN++
+	}
+	s.commands[c.Tag] = c
+	var h pdu.Header
+	p.Encode(&h)
+	return s.Send(&h, ahs, data)
+}
