@@ -100,6 +100,7 @@ const (
 	MediaLoadOrEjectFailed               ASC = 0x53_00
 	MediumRemovalPrevented               ASC = 0x53_02
 	InsufficientResources                ASC = 0x55_03
+	InsufficientRegistrationResources    ASC = 0x55_04
 	AuxiliaryMemoryOutOfSpace            ASC = 0x55_06
 	OperatorMediumRemovalRequest         ASC = 0x5A_01
 	OperatorSelectedWriteProtect         ASC = 0x5A_02

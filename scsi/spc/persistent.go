@@ -34,6 +34,16 @@ var allTypes = []uint8{
 	ExclusiveAccessRegistrantsOnly, WriteExclusiveAllRegistrants, ExclusiveAccessAllRegistrants,
 }
 
+const (
+	// maxRegistrants bounds the registrations that are kept: initiator ports
+	// come for nothing.
+	maxRegistrants = 1024
+
+	// maxPortName bounds an initiator port name: an iSCSI name of 223 bytes,
+	// ",i,0x" and 12 digits (RFC 7143 4.2.7.1).
+	maxPortName = 240
+)
+
 // registrant is an I_T nexus with a reservation key. It is named by its
 // initiator port, so that it stays itself over sessions and restarts.
 type registrant struct {

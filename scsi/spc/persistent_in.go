@@ -112,7 +112,7 @@ func decodeTransportID(b []byte) (port string, ok bool) {
 		return "", false
 	}
 	name, rest, found := bytes.Cut(b[4:], []byte{0})
-	if !found || len(name) == 0 || slices.ContainsFunc(rest, func(c byte) bool { return c != 0 }) {
+	if !found || len(name) == 0 || len(name) > maxPortName || slices.ContainsFunc(rest, func(c byte) bool { return c != 0 }) {
 		return "", false
 	}
 	return string(name), bytes.Contains(name, []byte(",i,0x"))

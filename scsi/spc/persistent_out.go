@@ -74,6 +74,8 @@ func (c *Core) register(t *scsi.Task, l outList, ignore bool) error {
 		return scsi.ReservationConflict
 	case r == nil && l.actionKey == 0:
 		return nil
+	case r == nil && len(p.regs) == maxRegistrants:
+		return scsi.NewSense(scsi.IllegalRequest, scsi.InsufficientRegistrationResources)
 	case r == nil:
 		p.add(t.Nexus.InitiatorPort(), t.Nexus, l.actionKey)
 	case l.actionKey == 0:
@@ -249,6 +251,9 @@ func (c *Core) registerAndMove(t *scsi.Task, n uint32) error {
 		return scsi.InvalidParameterAt(24, -1)
 	}
 	to := p.findPort(port)
+	if to == nil && len(p.regs) == maxRegistrants {
+		return scsi.NewSense(scsi.IllegalRequest, scsi.InsufficientRegistrationResources)
+	}
 	if to == nil {
 		to = p.add(port, c.attachedPort(port), newKey)
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // ErrState means that Config.State cannot be understood.
@@ -78,7 +79,7 @@ func (c *Core) restore(doc []byte) error {
 	c.ident = d.Identifying
 	p := &c.pr
 	for _, r := range d.Registrants {
-		if p.findPort(r.Port) != nil || r.Key == 0 {
+		if p.findPort(r.Port) != nil || r.Key == 0 || len(r.Port) > maxPortName || len(p.regs) == maxRegistrants {
 			return fmt.Errorf("%w: registrant %q", ErrState, r.Port)
 		}
 		p.add(r.Port, nil, r.Key)
@@ -86,6 +87,9 @@ func (c *Core) restore(doc []byte) error {
 	p.aptpl = len(p.regs) > 0
 	if d.Type == 0 || len(p.regs) == 0 {
 		return nil
+	}
+	if !slices.Contains(allTypes, d.Type) {
+		return fmt.Errorf("%w: reservation type %d", ErrState, d.Type)
 	}
 	p.kind = d.Type
 	switch {
