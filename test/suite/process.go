@@ -83,7 +83,7 @@ func (s *Suite) Daemons(t testing.TB) []Process {
 		for i, arg := range strings.Split(string(text), "\x00") {
 			if i == 0 {
 				p.Name = filepath.Base(arg)
-			} else if id, err := strconv.Atoi(arg); err == nil && p.Name != "vtlportal" {
+			} else if id, err := strconv.Atoi(arg); err == nil && p.ID == 0 && p.Name != "vtlportal" {
 				p.ID = id
 			}
 		}
