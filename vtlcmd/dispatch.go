@@ -43,11 +43,11 @@ type row struct {
 func table(s scope) []row {
 	switch s {
 	case libraryScope:
-		return append(libraryCommands(), deviceCommands()...)
+		return slices.Concat(libraryCommands(), editLibraryCommands(), deviceCommands())
 	case driveScope:
-		return append(driveCommands(), deviceCommands()...)
+		return slices.Concat(driveCommands(), deviceCommands())
 	}
-	return suiteCommands()
+	return slices.Concat(suiteCommands(), editSuiteCommands())
 }
 
 // dispatch finds the command and runs it.

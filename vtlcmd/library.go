@@ -24,7 +24,6 @@ func libraryCommands() []row {
 		{"empty map", "take everything out of them, onto the shelf", mapEmpty},
 		{"load map BARCODE", "put a cartridge into a free one", mapLoad},
 		{"move FROM...", "move FROM TO; each is slot N, map N, drive N, a barcode (FROM) or an address", libraryMove},
-		{"add slot [N]", "add a storage slot, or N", addSlot},
 	}
 }
 

@@ -30,11 +30,13 @@ func helpText(flags string) string {
 	section := func(title string, rows []row) {
 		fmt.Fprintf(&b, "\n%s\n", title)
 		for _, r := range rows {
-			fmt.Fprintf(&b, "  %-34s %s\n", r.usage, r.help)
+			fmt.Fprintf(&b, "  %-36s %s\n", r.usage, r.help)
 		}
 	}
 	section("Commands:", suiteCommands())
+	section("To change the suite:", editSuiteCommands())
 	section("For a library:", libraryCommands())
+	section("To change a library:", editLibraryCommands())
 	section("For a drive:", driveCommands())
 	section("For both:", deviceCommands())
 	b.WriteString("\nOptions:\n" + flags)
@@ -46,35 +48,9 @@ func reloadSuite(ctx context.Context, c *call) error {
 	if err := c.connect(ctx); err != nil {
 		return err
 	}
-	var changes []string
-	supervisor := bus.Device{Kind: bus.Suite}
-	found, err := bus.Discover(ctx, c.conn, quiet)
+	changes, err := c.apply(ctx, c.suite, c.suite)
 	if err != nil {
 		return err
-	}
-	for _, in := range found { // the supervisor first: it starts what is new
-		if in.Device == supervisor {
-			r, err := ask(ctx, c.app, slow, bus.Reload(supervisor), bus.Empty{})
-			if err != nil {
-				return err
-			}
-			changes = append(changes, r.Changes...)
-		}
-	}
-	for _, in := range found {
-		if in.Device.Kind != bus.Library && in.Device.Kind != bus.Drive && in.Device.Kind != bus.Portal {
-			continue
-		}
-		r, err := ask(ctx, c.app, slow, bus.Reload(in.Device), bus.Empty{})
-		if bus.CodeOf(err) == bus.CodeAbsent {
-			continue // ended by the supervisor a moment ago
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", in.Device, err)
-		}
-		for _, change := range r.Changes {
-			changes = append(changes, in.Device.String()+": "+change)
-		}
 	}
 	return c.print(changesText(changes), bus.ReloadReply{Changes: changes})
 }
