@@ -74,9 +74,12 @@ func (v *inventory) encode() ([]byte, error) {
 		return nil, fmt.Errorf("smc: inventory: %w", err)
 	}
 	file := b.Bytes()
-	copy(file, fmt.Sprintf("%s%08x\n", inventoryMagic, crc32.Checksum(file[head:], castagnoli)))
+	copy(file, inventoryMagic+hexSum(file[head:])+"\n")
 	return file, nil
 }
+
+// hexSum is the CRC-32C of b in eight hex digits.
+func hexSum(b []byte) string { return fmt.Sprintf("%08x", crc32.Checksum(b, castagnoli)) }
 
 // decodeInventory reads an inventory file. It has as many elements of each type
 // as the highest number in the file: resize fits it to a layout.
@@ -88,7 +91,7 @@ func decodeInventory(file []byte) (*inventory, error) {
 	if !bytes.HasPrefix(file, []byte(inventoryMagic)) {
 		return nil, fmt.Errorf("%w: it begins with %q, not %q", ErrDamaged, file[:head-1], inventoryMagic)
 	}
-	if sum := fmt.Sprintf("%08x", crc32.Checksum(file[head:], castagnoli)); string(file[head-9:head-1]) != sum {
+	if sum := hexSum(file[head:]); string(file[head-9:head-1]) != sum {
 		return nil, fmt.Errorf("%w: checksum %s, first line says %q", ErrDamaged, sum, file[head-9:head-1])
 	}
 	var doc inventoryDocument

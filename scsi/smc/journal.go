@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"os"
 	"slices"
 
@@ -75,7 +74,7 @@ func appendRecord(dst []byte, r journalRecord) ([]byte, error) {
 	if err != nil {
 		return dst, fmt.Errorf("smc: journal: %w", err)
 	}
-	dst = fmt.Appendf(dst, "%08x ", crc32.Checksum(b, castagnoli))
+	dst = append(append(dst, hexSum(b)...), ' ')
 	return append(append(dst, b...), '\n'), nil
 }
 
@@ -84,7 +83,7 @@ func decodeRecord(line []byte) (r journalRecord, ok bool) {
 	if len(line) < 10 || line[8] != ' ' {
 		return r, false
 	}
-	if string(line[:8]) != fmt.Sprintf("%08x", crc32.Checksum(line[9:], castagnoli)) {
+	if string(line[:8]) != hexSum(line[9:]) {
 		return r, false
 	}
 	if json.Unmarshal(line[9:], &r) != nil {
