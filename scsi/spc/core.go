@@ -136,6 +136,12 @@ func (c *Core) SPC() *Core { return c }
 // the device's finished table.
 func (c *Core) SetCommands(l []*scsi.Command) { c.commands = l }
 
+// Commands are the rows that SetCommands was told.
+func (c *Core) Commands() []*scsi.Command { return c.commands }
+
+// VPD are the vital product data pages; nil when the device has none.
+func (c *Core) VPD() *page.VPDs { return c.cfg.VPD }
+
 // Modes are the mode pages; nil when the device has none.
 func (c *Core) Modes() *page.Modes { return c.cfg.Modes }
 
