@@ -135,6 +135,26 @@ type Identity struct {
 	NAA    [8]byte
 }
 
+// MaxSerial is the longest unit serial number that every page of the model shows
+// whole, in characters.
+func (l *Library) MaxSerial() int {
+	shortest := 255
+	see := func(parts []Part) {
+		for _, p := range parts {
+			if p.Serial > 0 {
+				shortest = min(shortest, p.Serial)
+			}
+		}
+	}
+	see(l.InquiryParts)
+	for _, v := range l.VPDPages {
+		if v != nil {
+			see(v.Parts)
+		}
+	}
+	return shortest
+}
+
 // Has reports whether the model has a capability.
 func (l *Library) Has(c LibraryCapability) bool { return l.Capabilities[c] }
 

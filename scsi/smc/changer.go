@@ -148,6 +148,10 @@ func New(opt Options) (*Changer, error) {
 	if opt.Personality == nil || opt.FS == nil || opt.Drives == nil || opt.Log == nil {
 		return nil, errors.New("smc: options: Personality, FS, Drives and Log are needed")
 	}
+	if n := opt.Personality.MaxSerial(); len(opt.Serial) > n {
+		return nil, fmt.Errorf("smc: serial number %q is longer than the %d characters that a library of model %s shows",
+			opt.Serial, n, opt.Personality.Name)
+	}
 	setDefault(&opt.DriveTimeout, DefaultDriveTimeout)
 	setDefault(&opt.ProbeTimeout, DefaultProbeTimeout)
 	setDefault(&opt.Retry, DefaultRetry)

@@ -208,5 +208,10 @@ func newLogs(alerts *page.TapeAlerts) (*page.Logs, error) {
 		return nil, err
 	}
 	logs.BindTapeAlerts(alerts)
+	logs.Reset = func(l *page.Log, n *scsi.Nexus) {
+		if l.Code == 0x2E {
+			alerts.MarkRead(n)
+		}
+	}
 	return logs, nil
 }
