@@ -31,7 +31,7 @@ type ramDisk struct {
 	mu      sync.Mutex // guards what follows
 	gate    chan struct{}
 	waiting int
-	order   []byte // byte 9 (GROUP NUMBER or CONTROL) of each WRITE(10), in order
+	order   []byte // byte 6 (GROUP NUMBER) of each WRITE(10), in order
 }
 
 const ramBlock = 512 // bytes
@@ -191,6 +191,13 @@ func (d *ramDisk) begun() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.waiting
+}
+
+// ran is the order in which WRITE(10) were carried out: byte 6 of each.
+func (d *ramDisk) ran() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return string(d.order)
 }
 
 // extent decodes LOGICAL BLOCK ADDRESS and TRANSFER LENGTH by the group of the

@@ -23,6 +23,9 @@ func (s *session) read() error {
 			return err
 		}
 		s.received.Add(1)
+		if s.partial.Load() {
+			s.partial.Store(false)
+		}
 		if s.plugged.Load() {
 			s.plugged.Store(false)
 			s.mu.Lock()
@@ -49,6 +52,13 @@ func (s *session) read() error {
 			return err
 		}
 		s.received.Add(1)
+	}
+}
+
+// begun notes that a header is coming in pieces, for watch.
+func (s *session) begun() {
+	if !s.partial.Swap(true) {
+		s.received.Add(2)
 	}
 }
 

@@ -20,6 +20,9 @@ type receiver struct {
 	// beforeRead is called before each read that may wait, and afterRead behind it.
 	beforeRead, afterRead func()
 
+	// partial is called when a header has begun to come and is not whole yet.
+	partial func()
+
 	// ahead is how much is read when a header is wanted. It is small after a
 	// large block: what comes behind the next header is then probably data, which
 	// would have to be copied out of the buffer.
@@ -53,6 +56,9 @@ func (x *receiver) fill(n int) error {
 		x.w = copy(x.buf, x.buf[x.r:x.w])
 		x.r = 0
 	}
+	if x.w > 0 && n == pdu.HeaderLength {
+		x.partial()
+	}
 	for x.w < n {
 		m, err := x.read(nil, x.buf[x.w:max(n, min(len(x.buf), x.ahead))])
 		x.w += m
@@ -61,6 +67,9 @@ func (x *receiver) fill(n int) error {
 				return io.ErrUnexpectedEOF
 			}
 			return err
+		}
+		if x.w < n && n == pdu.HeaderLength {
+			x.partial()
 		}
 	}
 	return nil

@@ -244,7 +244,7 @@ func (s *session) watch(now time.Time) error {
 		return nil
 	}
 	silent := now.Sub(s.lastChange)
-	inside := s.lastReceived%2 == 1 && !s.reading.Load()
+	inside := (s.lastReceived%2 == 1 || s.partial.Load()) && !s.reading.Load()
 	switch {
 	case inside && silent > t.PDU:
 		return fmt.Errorf("%w: no end of a PDU within %v", errProtocol, t.PDU)

@@ -63,6 +63,7 @@ type session struct {
 	strikes int
 
 	received atomic.Uint64 // PDUs begun and ended: odd inside of one
+	partial  atomic.Bool   // a header has begun to come
 	reading  atomic.Bool   // the reader is busy and will send what is pending before it waits
 	pending  atomic.Bool   // replies is not empty
 	plugged  atomic.Bool   // held requests may have become the next ones
@@ -152,6 +153,7 @@ func (s *session) run(statSN uint32) {
 	s.stream = newStream(s.conn)
 	s.rx.init(s.stream)
 	s.rx.beforeRead, s.rx.afterRead = s.flushBeforeRead, func() { s.reading.Store(true) }
+	s.rx.partial = s.begun
 	s.tx.init(s, statSN)
 	s.text.limit = maxLoginText
 	written := make(chan struct{})

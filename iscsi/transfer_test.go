@@ -97,10 +97,8 @@ func TestInterleaved(t *testing.T) {
 		}
 		check(t, "a read behind its write", reads[i].Data, writes[i].Out)
 	}
-	w.disk.mu.Lock()
-	defer w.disk.mu.Unlock()
-	if string(w.disk.order) != "\x01\x02\x03\x04\x05\x06\x07\x08" {
-		t.Errorf("writes were carried out in the order % x", w.disk.order)
+	if w.disk.ran() != "\x01\x02\x03\x04\x05\x06\x07\x08" {
+		t.Errorf("writes were carried out in the order % x", w.disk.ran())
 	}
 }
 
