@@ -286,3 +286,19 @@ func (d *Drive) finish(dirs []string) error {
 	}
 	return errors.Join(d.resolveModePages(), d.resolveLogPages(), d.resolveVPDPages())
 }
+
+// DriveByProduct finds the model with a product identification, as configurations
+// of other libraries name their drives. Of several vendors' the named one's is
+// taken; an empty vendor takes the first in order of model names.
+func DriveByProduct(vendor, product string, dirs ...string) (*Drive, error) {
+	for _, n := range DriveNames(dirs...) {
+		d, err := LoadDrive(n, dirs...)
+		if err != nil {
+			return nil, err
+		}
+		if d.Inquiry.Product == product && (vendor == "" || d.Inquiry.Vendor == vendor) {
+			return d, nil
+		}
+	}
+	return nil, fmt.Errorf("%w: no drive has the product identification %q of vendor %q", ErrUnknown, product, vendor)
+}

@@ -237,6 +237,39 @@ var modePages = []page.Mode{
 	},
 }
 
+// vendorPages are mode pages of other families than LTO, by their key in a model.
+var vendorPages = map[string]page.Mode{
+	"23": {
+		Code: 0x23, Length: 0x3A, Name: "Cartridge Status", Clause: "IBM GA32-0562", Fields: page.Fields{
+			page.Uint8(10, "WRITE PROTECT", 0, page.Dynamic),
+			page.Uint16(11, "CAPACITY SCALING", 0, page.Ignored),
+		},
+	},
+	"24/3592": {
+		Code: 0x24, Length: 0x06, Name: "Vendor-Specific", Clause: "IBM GA32-0562", Unlisted: true, Fields: page.Fields{
+			page.Bit(2, 5, "LBP CRC32C", 0, page.Ignored),
+			page.Bit(7, 3, "ENCR_E", 0, page.Ignored),
+			page.Bit(7, 0, "ENCR_C", 1, page.Ignored),
+		},
+	},
+	"25": {
+		Code: 0x25, Length: 0x1E, Name: "Read-Write Control", Clause: "IBM GA32-0562", Fields: page.Fields{
+			page.Uint16(5, "LOGICAL END OF PARTITION", 0, page.Changeable),
+			page.Uint8(10, "FORMAT DENSITY", 0, page.Changeable),
+			page.Bits(20, 1, 0, "ENCRYPTION STATE", 0, page.Fixed),
+			page.Bit(24, 0, "MEDIUM ENCRYPTED", 0, page.Fixed),
+			page.Uint8(27, "ENCRYPTION METHOD", 0, page.Fixed),
+		},
+	},
+	"31": {
+		Code: 0x31, Length: 0x06, Name: "AIT Device Configuration", Clause: "Sony SDX interface manual", Fields: page.Fields{
+			page.Uint8(2, "FEATURES", 0xF0, page.Ignored),
+			page.Uint8(3, "SPAN SIZE", 0x0A, page.Ignored),
+			page.Uint8(4, "AME", 0x40, page.Ignored),
+		},
+	},
+}
+
 // PageChange is what a model changes of a page's field: its value, or its kind
 // (changeable, fixed, dynamic, ignored).
 type PageChange struct {
@@ -273,6 +306,21 @@ func pageCode(s string) (code, subpage uint8, err error) {
 	return uint8(c), uint8(sub), nil
 }
 
+// findModePage is the page of a key in a model.
+func findModePage(key string) (page.Mode, error) {
+	if m, ok := vendorPages[key]; ok {
+		return m, nil
+	}
+	code, subpage, err := pageCode(key)
+	if err != nil {
+		return page.Mode{}, err
+	}
+	if m := page.FindMode(modePages, code, subpage); m != nil {
+		return *m, nil
+	}
+	return page.Mode{}, fmt.Errorf("there is no page %s", key)
+}
+
 // lengthKey is the name by which a model changes a page's length.
 const lengthKey = "PAGE LENGTH"
 
@@ -280,18 +328,13 @@ const lengthKey = "PAGE LENGTH"
 func (d *Drive) resolveModePages() error {
 	d.modePages = nil
 	for key, changes := range d.ModePages {
-		code, subpage, err := pageCode(key)
-		if err != nil {
-			return fmt.Errorf("mode-pages: %w", err)
-		}
 		if d.without(key) {
 			continue
 		}
-		m := page.FindMode(modePages, code, subpage)
-		if m == nil {
-			return fmt.Errorf("mode-pages: there is no page %s", key)
+		p, err := findModePage(key)
+		if err != nil {
+			return fmt.Errorf("mode-pages: %w", err)
 		}
-		p := *m
 		for field, c := range changes {
 			switch {
 			case field == lengthKey:

@@ -99,3 +99,18 @@ func TestOwnModels(t *testing.T) {
 		t.Errorf("path as name: %v", err)
 	}
 }
+
+func TestDriveByProduct(t *testing.T) {
+	for _, c := range []struct{ vendor, product, want string }{
+		{"IBM", "ULTRIUM-HH7", "ibm-ultrium-hh7"},
+		{"QUANTUM", "ULTRIUM-HH7", "quantum-ultrium-hh7"},
+		{"", "T9840C", "stk-t9840c"},
+	} {
+		if d, err := DriveByProduct(c.vendor, c.product); err != nil || d.Name != c.want {
+			t.Errorf("%s %s: %v, %v", c.vendor, c.product, d, err)
+		}
+	}
+	if _, err := DriveByProduct("HP", "nothing"); !errors.Is(err, ErrUnknown) {
+		t.Error(err)
+	}
+}

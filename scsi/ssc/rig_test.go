@@ -77,22 +77,29 @@ func (r *rig) login(name string) *scsi.Nexus {
 	return n
 }
 
-// cartridge makes a cartridge and returns its directory.
+// cartridge makes a cartridge that its barcode tells of and returns its directory.
 func (r *rig) cartridge(barcode string, change ...func(*libcart.Spec)) string {
 	r.t.Helper()
 	m, kind, err := personality.MediumByBarcode(barcode)
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	return r.cartridgeOf(m, barcode, append([]func(*libcart.Spec){func(s *libcart.Spec) {
+		switch kind {
+		case personality.KindWORM:
+			s.Kind = libcart.WORM
+		case personality.KindClean:
+			s.Kind = libcart.Cleaning
+		}
+	}}, change...)...)
+}
+
+// cartridgeOf makes a cartridge of a medium model.
+func (r *rig) cartridgeOf(m *personality.Medium, barcode string, change ...func(*libcart.Spec)) string {
+	r.t.Helper()
 	s := libcart.Spec{
 		Barcode: barcode, Density: m.Density, Medium: m.Name, Capacity: 1 << 30, Serial: "SER" + barcode,
 		Made: time.Unix(1, 0), MaxPartitions: m.MaxPartitions(),
-	}
-	switch kind {
-	case personality.KindWORM:
-		s.Kind = libcart.WORM
-	case personality.KindClean:
-		s.Kind = libcart.Cleaning
 	}
 	for _, f := range change {
 		f(&s)
