@@ -96,7 +96,14 @@ type DeviceServer[D Device] struct {
 	closed   bool
 }
 
-// NewDeviceServer starts the device server of a device. Close ends it.
+// purger is a device that ends the tasks of other nexuses, as PREEMPT AND ABORT
+// does. It is handed DeviceServer.Purge before its first task.
+type purger interface {
+	SetPurge(purge func(n *Nexus))
+}
+
+// NewDeviceServer starts the device server of a device. Close ends it. A device
+// with a method SetPurge(func(*Nexus)) is handed Purge.
 func NewDeviceServer[D Device](dev D, table *Table[D], opt Options) *DeviceServer[D] {
 	s := &DeviceServer[D]{
 		dev: dev, table: table, opt: opt,
@@ -104,6 +111,9 @@ func NewDeviceServer[D Device](dev D, table *Table[D], opt Options) *DeviceServe
 		detached: map[*Task]struct{}{}, nexuses: map[*Nexus]struct{}{},
 	}
 	s.idle = sync.NewCond(&s.mu)
+	if p, ok := any(dev).(purger); ok {
+		p.SetPurge(s.Purge)
+	}
 	go s.run()
 	return s
 }

@@ -57,10 +57,6 @@ type Config struct {
 	CompatibleReserve       bool
 	PersistThroughPowerLoss bool
 
-	// AbortTasks ends the tasks of a nexus for PREEMPT AND ABORT without waiting
-	// for them: DeviceServer.Purge.
-	AbortTasks func(n *scsi.Nexus)
-
 	// Timeout is the recommended command timeout in seconds of commands that
 	// have none of their own.
 	Timeout uint32
@@ -96,6 +92,7 @@ type Core struct {
 
 	reserved *scsi.Nexus // holder of an SPC-2 reservation
 	pr       persistent
+	purge    func(*scsi.Nexus) // ends the tasks of a nexus
 	ident    identifying
 	clock    clock
 	echo     map[*scsi.Nexus][]byte
@@ -135,6 +132,10 @@ func (c *Core) SPC() *Core { return c }
 // SetCommands tells what REPORT SUPPORTED OPERATION CODES reports: the rows of
 // the device's finished table.
 func (c *Core) SetCommands(l []*scsi.Command) { c.commands = l }
+
+// SetPurge is told by scsi.NewDeviceServer how to end the tasks of a nexus
+// without waiting for them.
+func (c *Core) SetPurge(purge func(n *scsi.Nexus)) { c.purge = purge }
 
 // Commands are the rows that SetCommands was told.
 func (c *Core) Commands() []*scsi.Command { return c.commands }

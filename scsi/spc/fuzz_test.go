@@ -7,6 +7,7 @@ import (
 
 	"govtl/scsi"
 	"govtl/scsi/scsitest"
+	"govtl/scsi/spc/spctest"
 )
 
 // FuzzCommands sends whatever commands: none may panic, hang, or end in a way
@@ -28,12 +29,12 @@ func FuzzCommands(f *testing.F) {
 	seed([]byte{0xA4, 6, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0}, make([]byte, 4), []byte{0x3B, 0x0A, 0, 0, 0, 0, 0, 0, 4, 0}, make([]byte, 4))
 	seed([]byte{0x1D, 0x10, 0, 0, 8, 0}, []byte{0x80, 0, 0, 4, 1, 0x60, 0, 0}, []byte{0x03, 1, 0, 0, 0xFF, 0}, nil)
 	f.Fuzz(func(t *testing.T, b []byte) {
-		d, err := makeDevice(nil)
+		d, err := spctest.New(nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer d.server.Close()
-		u := scsitest.InProcess(d.server)
+		defer d.Server.Close()
+		u := scsitest.InProcess(d.Server)
 		next := func() []byte {
 			if len(b) == 0 {
 				return nil
@@ -76,12 +77,12 @@ func FuzzState(f *testing.F) {
 	f.Add([]byte(`{"version":1,"identifying":{"device":"AQID"},"registrants":[{"port":"iqn.a,i,0x1","key":"170"}],"type":3,"holder":0}`))
 	f.Add([]byte(`{"version":1,"registrants":[{"port":"a","key":"1"},{"port":"b","key":"2"}],"type":8,"holder":-1}`))
 	f.Fuzz(func(t *testing.T, doc []byte) {
-		d, err := makeDevice(doc)
+		d, err := spctest.New(doc)
 		if err != nil {
 			return
 		}
-		defer d.server.Close()
-		u := scsitest.InProcess(d.server)
+		defer d.Server.Close()
+		u := scsitest.InProcess(d.Server)
 		for range 2 { // past the unit attention condition
 			r, err := u.Execute("a", scsitest.Command{CDB: []byte{0x5E, 3, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0}, ExpectedOut: -1, ExpectedIn: -1})
 			if err != nil || r.Status == scsi.CheckCondition && bytes.Contains(r.Sense, []byte{0x44, 0}) {
@@ -100,15 +101,15 @@ func TestDamagedStateIsRefused(t *testing.T) {
 		`{"version":1,"registrants":[{"port":"a","key":"1"},{"port":"a","key":"1"}]}`,
 		`{"version":1,"modes":"AAAA"}`,
 	} {
-		if d, err := makeDevice([]byte(doc)); err == nil {
-			d.server.Close()
+		if d, err := spctest.New([]byte(doc)); err == nil {
+			d.Server.Close()
 			t.Errorf("%s: accepted", doc)
 		}
 	}
 	good, _ := json.Marshal(map[string]any{"version": 1, "holder": -1})
-	d, err := makeDevice(good)
+	d, err := spctest.New(good)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.server.Close()
+	d.Server.Close()
 }

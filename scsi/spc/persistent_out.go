@@ -212,8 +212,8 @@ func (c *Core) abortNexus(n *scsi.Nexus) {
 	was := c.RemovalPrevented()
 	c.state(n).prevents = false
 	c.preventMayHaveChanged(was)
-	if c.cfg.AbortTasks != nil {
-		c.cfg.AbortTasks(n)
+	if c.purge != nil {
+		c.purge(n)
 	}
 }
 

@@ -1,8 +1,9 @@
-package spc_test
+// Package spctest has a small device of the kind that embeds spc.Core, and the
+// steps of its transcripts (scsi/spc/testdata).
+package spctest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -15,10 +16,10 @@ import (
 	"govtl/scsi/spc"
 )
 
-// device is a small device of the kind that embeds Core.
-type device struct {
+// Device is a small device of the kind that embeds Core.
+type Device struct {
 	*spc.Core
-	server *scsi.DeviceServer[*device]
+	Server *scsi.DeviceServer[*Device]
 
 	ready       bool
 	header      page.Header
@@ -36,34 +37,34 @@ const ready scsi.Need = 1
 
 // The vendor specific codes E0h to E3h stand for the access classes, and for a
 // command that goes on detached.
-var commands = scsi.Table[*device]{
-	0x00: {spc.TestUnitReady[*device](ready)},
-	0x03: {spc.RequestSense[*device]()},
-	0x12: {spc.Inquiry[*device]()},
-	0x15: {spc.ModeSelect6[*device]()},
-	0x16: {spc.Reserve6[*device]()},
-	0x17: {spc.Release6[*device]()},
-	0x1A: {spc.ModeSense6[*device]()},
-	0x1C: {spc.ReceiveDiagnosticResults[*device]()},
-	0x1D: {spc.SendDiagnostic[*device]()},
-	0x1E: {spc.PreventAllow[*device]()},
-	0x3B: {spc.WriteBuffer[*device]()},
-	0x3C: {spc.ReadBuffer[*device]()},
-	0x4C: {spc.LogSelect[*device]()},
-	0x4D: {spc.LogSense[*device]()},
-	0x55: {spc.ModeSelect10[*device]()},
-	0x56: {spc.Reserve10[*device]()},
-	0x57: {spc.Release10[*device]()},
-	0x5A: {spc.ModeSense10[*device]()},
-	0x5E: spc.PersistentReserveIn[*device](),
-	0x5F: spc.PersistentReserveOut[*device](),
-	0xA0: {spc.ReportLUNs[*device]()},
+var commands = scsi.Table[*Device]{
+	0x00: {spc.TestUnitReady[*Device](ready)},
+	0x03: {spc.RequestSense[*Device]()},
+	0x12: {spc.Inquiry[*Device]()},
+	0x15: {spc.ModeSelect6[*Device]()},
+	0x16: {spc.Reserve6[*Device]()},
+	0x17: {spc.Release6[*Device]()},
+	0x1A: {spc.ModeSense6[*Device]()},
+	0x1C: {spc.ReceiveDiagnosticResults[*Device]()},
+	0x1D: {spc.SendDiagnostic[*Device]()},
+	0x1E: {spc.PreventAllow[*Device]()},
+	0x3B: {spc.WriteBuffer[*Device]()},
+	0x3C: {spc.ReadBuffer[*Device]()},
+	0x4C: {spc.LogSelect[*Device]()},
+	0x4D: {spc.LogSense[*Device]()},
+	0x55: {spc.ModeSelect10[*Device]()},
+	0x56: {spc.Reserve10[*Device]()},
+	0x57: {spc.Release10[*Device]()},
+	0x5A: {spc.ModeSense10[*Device]()},
+	0x5E: spc.PersistentReserveIn[*Device](),
+	0x5F: spc.PersistentReserveOut[*Device](),
+	0xA0: {spc.ReportLUNs[*Device]()},
 	0xA3: {
-		spc.ReportIdentifyingInformation[*device](), spc.ReportTargetPortGroups[*device](),
-		spc.ReportSupportedOperationCodes[*device](), spc.ReportSupportedTaskManagementFunctions[*device](),
-		spc.ReportTimestamp[*device](),
+		spc.ReportIdentifyingInformation[*Device](), spc.ReportTargetPortGroups[*Device](),
+		spc.ReportSupportedOperationCodes[*Device](), spc.ReportSupportedTaskManagementFunctions[*Device](),
+		spc.ReportTimestamp[*Device](),
 	},
-	0xA4: {spc.SetIdentifyingInformation[*device](), spc.SetTimestamp[*device]()},
+	0xA4: {spc.SetIdentifyingInformation[*Device](), spc.SetTimestamp[*Device]()},
 	0xE0: {own("EXCLUSIVE", scsi.Exclusive)},
 	0xE1: {own("SHARED READ", scsi.SharedRead)},
 	0xE2: {own("UNRESTRICTED", scsi.Unrestricted)},
@@ -71,33 +72,35 @@ var commands = scsi.Table[*device]{
 	0xE4: {{Command: scsi.Command{Name: "MISSING", Clause: "vendor", Usage: make([]byte, 5), Missing: "not on this device"}}},
 }
 
-func own(name string, a scsi.Access) scsi.Row[*device] {
-	return scsi.Row[*device]{
+func own(name string, a scsi.Access) scsi.Row[*Device] {
+	return scsi.Row[*Device]{
 		Command: scsi.Command{Name: name, Clause: "vendor", Access: a, Usage: make([]byte, 5), Timeout: 7},
-		Run:     func(*device, *scsi.Task) error { return nil },
+		Run:     func(*Device, *scsi.Task) error { return nil },
 	}
 }
 
 // wait goes on until it is aborted.
-var wait = scsi.Row[*device]{
+var wait = scsi.Row[*Device]{
 	Command: scsi.Command{Name: "WAIT", Clause: "vendor", Usage: make([]byte, 5)},
-	Run: func(d *device, t *scsi.Task) error {
+	Run: func(d *Device, t *scsi.Task) error {
 		go func() {
 			<-t.Done()
-			d.server.Finish(t, scsi.TaskAborted)
+			d.Server.Finish(t, scsi.TaskAborted)
 		}()
 		return scsi.ErrDetached
 	},
 }
 
-func (d *device) Meets(_ *scsi.Task, _ *scsi.Command) error {
+// Meets implements scsi.Device.
+func (d *Device) Meets(_ *scsi.Task, _ *scsi.Command) error {
 	if !d.ready {
 		return scsi.NewSense(scsi.NotReady, scsi.MediumNotPresent)
 	}
 	return nil
 }
 
-func (d *device) MaxTransfer() int { return 1 << 20 }
+// MaxTransfer implements scsi.Device.
+func (d *Device) MaxTransfer() int { return 1 << 20 }
 
 func modePages() []page.Mode {
 	return []page.Mode{
@@ -145,19 +148,9 @@ func logPages() []page.Log {
 	}
 }
 
-// newDevice makes a device; state is what an earlier one saved.
-func newDevice(t testing.TB, state []byte) *device {
-	t.Helper()
-	d, err := makeDevice(state)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(d.server.Close)
-	return d
-}
-
-func makeDevice(state []byte) (*device, error) {
-	d := &device{
+// New makes a device; state is what an earlier one saved. Close its server.
+func New(state []byte) (*Device, error) {
+	d := &Device{
 		ready: true, now: time.Unix(1_800_000_000, 0),
 		header: page.Header{MediumType: 0x58, DeviceSpecific: 0x10, Density: 0x58},
 	}
@@ -209,7 +202,6 @@ func makeDevice(state []byte) (*device, error) {
 		CurrentSense:            func(*scsi.Nexus) *scsi.Sense { return d.sense },
 		CompatibleReserve:       true,
 		PersistThroughPowerLoss: true,
-		AbortTasks:              func(n *scsi.Nexus) { d.server.Purge(n) },
 		Timeout:                 60,
 		Diagnostics:             func(_ *scsi.Task, list []byte) error { d.diagnostics = append([]byte(nil), list...); return nil },
 		DiagnosticPages:         map[uint8]func([]byte) []byte{0x80: func(b []byte) []byte { return append(b, 1, 2) }},
@@ -227,12 +219,12 @@ func makeDevice(state []byte) (*device, error) {
 		return nil, err
 	}
 	d.SetCommands(table.Commands())
-	d.server = scsi.NewDeviceServer(d, table, scsi.Options{Log: slog.New(slog.DiscardHandler), ValidateReserved: true})
+	d.Server = scsi.NewDeviceServer(d, table, scsi.Options{Log: slog.New(slog.DiscardHandler), ValidateReserved: true})
 	return d, nil
 }
 
 // checkMode takes the block length and rounds the write delay to tens.
-func (d *device) checkMode(sel *page.Selection) error {
+func (d *Device) checkMode(sel *page.Selection) error {
 	if sel.HasDescriptor {
 		if sel.Header.BlockLength > 0x800000 {
 			return sel.RefuseBlockLength()
@@ -247,10 +239,10 @@ func (d *device) checkMode(sel *page.Selection) error {
 }
 
 // steps are what a transcript may do besides commands.
-func (d *device) steps() map[string]func([]string) (string, error) {
-	do := func(f func(*device) string) (string, error) {
+func (d *Device) steps() map[string]func([]string) (string, error) {
+	do := func(f func(*Device) string) (string, error) {
 		var out string
-		err := d.server.Do(context.Background(), func(d *device) error { out = f(d); return nil })
+		err := d.Server.Do(context.Background(), func(d *Device) error { out = f(d); return nil })
 		return out, err
 	}
 	number := func(args []string) uint64 {
@@ -259,34 +251,34 @@ func (d *device) steps() map[string]func([]string) (string, error) {
 	}
 	return map[string]func([]string) (string, error){
 		"ready": func(args []string) (string, error) {
-			return do(func(d *device) string { d.ready = args[0] == "yes"; return "" })
+			return do(func(d *Device) string { d.ready = args[0] == "yes"; return "" })
 		},
 		"count": func(args []string) (string, error) {
-			return do(func(d *device) string { d.counter = number(args); return "" })
+			return do(func(d *Device) string { d.counter = number(args); return "" })
 		},
 		"alert": func(args []string) (string, error) {
-			return do(func(d *device) string { d.alerts.Set(int(number(args))); return "" })
+			return do(func(d *Device) string { d.alerts.Set(int(number(args))); return "" })
 		},
 		"unalert": func(args []string) (string, error) {
-			return do(func(d *device) string { d.alerts.Clear(int(number(args))); return "" })
+			return do(func(d *Device) string { d.alerts.Clear(int(number(args))); return "" })
 		},
 		"partition": func(args []string) (string, error) {
-			return do(func(d *device) string { d.Modes().Set(0x10, 0, "ACTIVE PARTITION", number(args)); return "" })
+			return do(func(d *Device) string { d.Modes().Set(0x10, 0, "ACTIVE PARTITION", number(args)); return "" })
 		},
 		"progress": func(args []string) (string, error) {
-			return do(func(d *device) string {
+			return do(func(d *Device) string {
 				d.sense = scsi.NewSense(scsi.NoSense, scsi.OperationInProgress).WithProgress(uint16(number(args)))
 				return ""
 			})
 		},
 		"advance": func(args []string) (string, error) {
-			return do(func(d *device) string { d.now = d.now.Add(time.Duration(number(args)) * time.Second); return "" })
+			return do(func(d *Device) string { d.now = d.now.Add(time.Duration(number(args)) * time.Second); return "" })
 		},
 		"prevented": func([]string) (string, error) {
-			return do(func(d *device) string { s := d.prevented; d.prevented = ""; return s })
+			return do(func(d *Device) string { s := d.prevented; d.prevented = ""; return s })
 		},
 		"attend": func(args []string) (string, error) {
-			return do(func(d *device) string { d.Attend(scsi.ASC(number(args)), nil); return "" })
+			return do(func(d *Device) string { d.Attend(scsi.ASC(number(args)), nil); return "" })
 		},
 	}
 }
@@ -294,29 +286,37 @@ func (d *device) steps() map[string]func([]string) (string, error) {
 // world is a device that can be switched off and on between commands.
 type world struct {
 	scsitest.Unit
-	t *testing.T
-	d *device
+	d *Device
 }
 
-func newWorld(t *testing.T) *scsitest.Env {
-	w := &world{t: t, d: newDevice(t, nil)}
-	w.Unit = scsitest.InProcess(w.d.server)
+// Connect makes a unit of a device: in-process, or behind a transport.
+type Connect func(t *testing.T, d *Device) scsitest.Unit
+
+// NewWorld makes what a transcript runs in: a device, its steps, and the step
+// restart, which switches it off and on.
+func NewWorld(t *testing.T, connect Connect) *scsitest.Env {
+	t.Helper()
+	w := &world{}
+	start := func(state []byte) error {
+		d, err := New(state)
+		if err != nil {
+			return err
+		}
+		t.Cleanup(d.Server.Close)
+		d.saved = state
+		w.d, w.Unit = d, connect(t, d)
+		return nil
+	}
+	if err := start(nil); err != nil {
+		t.Fatal(err)
+	}
 	env := &scsitest.Env{Unit: w, Steps: map[string]func([]string) (string, error){}}
 	for name := range w.d.steps() {
 		env.Steps[name] = func(args []string) (string, error) { return w.d.steps()[name](args) }
 	}
 	env.Steps["restart"] = func([]string) (string, error) {
-		if w.d == nil {
-			return "", errors.New("off")
-		}
-		saved := w.d.saved
-		w.d.server.Close()
-		w.d = newDevice(t, saved)
-		w.d.saved = saved
-		w.Unit = scsitest.InProcess(w.d.server)
-		return "", nil
+		w.d.Server.Close()
+		return "", start(w.d.saved)
 	}
 	return env
 }
-
-func TestTranscripts(t *testing.T) { scsitest.RunFiles(t, "testdata/*.txt", newWorld) }
