@@ -4,30 +4,56 @@ package models
 
 import (
 	"fmt"
-	"time"
 
 	"govtl/internal/config"
-	"govtl/libcart"
 	"govtl/scsi/personality"
 )
 
 // Checks are the checks of a configuration that need the models. dir has the
 // operator's own models; listen is the address that --listen gave, or empty.
+// Each model is loaded once, however many devices and cartridges are of it.
 func Checks(dir, listen string) config.Checks {
 	return config.Checks{
 		Listen: listen,
-		LibraryModel: func(name string) error {
+		LibraryModel: once(func(name string) error {
 			_, err := personality.LoadLibrary(name, dir)
 			return err
-		},
-		DriveModel: func(name string) error {
+		}),
+		DriveModel: once(func(name string) error {
 			_, err := personality.LoadDrive(name, dir)
 			return err
-		},
-		Medium: func(m config.Media, barcode string) error {
-			_, _, err := Medium(m, barcode, dir)
-			return err
-		},
+		}),
+		Medium: checkMedium(dir),
+	}
+}
+
+// once remembers the answers of a check.
+func once(check func(name string) error) func(string) error {
+	known := map[string]error{}
+	return func(name string) error {
+		err, ok := known[name]
+		if !ok {
+			err = check(name)
+			known[name] = err
+		}
+		return err
+	}
+}
+
+// checkMedium checks cartridges. Barcodes that end alike, and begin alike as far
+// as it counts, are of the same medium; one that is refused is looked at again,
+// for its own reason.
+func checkMedium(dir string) func(config.Media, string) error {
+	type looks struct{ density, kind, first, last string }
+	good := map[looks]bool{}
+	return func(m config.Media, barcode string) error {
+		k := looks{m.Density, m.Kind, barcode[:min(3, len(barcode))], barcode[max(len(barcode)-2, 0):]}
+		if good[k] {
+			return nil
+		}
+		_, _, err := Medium(m, barcode, dir)
+		good[k] = err == nil
+		return err
 	}
 }
 
@@ -53,35 +79,4 @@ func Medium(m config.Media, barcode, dir string) (model *personality.Medium, kin
 		kind = byCode
 	}
 	return model, kind, nil
-}
-
-// kinds are the kinds of cartridges by their word in vtl.yaml and mktape -t.
-var kinds = map[string]libcart.Kind{
-	personality.KindData:  libcart.Data,
-	personality.KindWORM:  libcart.WORM,
-	personality.KindClean: libcart.Cleaning,
-	personality.KindNull:  libcart.Null,
-}
-
-// Spec is what a new cartridge of a medium model is. sizeMiB 0 is the native
-// capacity.
-func Spec(m *personality.Medium, kind, barcode string, sizeMiB int64, made time.Time) (libcart.Spec, error) {
-	k, ok := kinds[kind]
-	if !ok {
-		return libcart.Spec{}, fmt.Errorf("kind %q is not data, clean, WORM or NULL", kind)
-	}
-	if k == libcart.WORM && !m.WORM {
-		return libcart.Spec{}, fmt.Errorf("there is no WORM cartridge of %s", m.Name)
-	}
-	s := libcart.Spec{
-		Barcode: barcode, Density: m.Density, Medium: m.Name, Kind: k, Capacity: sizeMiB << 20,
-		Serial: fmt.Sprintf("%s_%d", barcode, made.Unix()), Made: made, MaxPartitions: m.MaxPartitions(),
-	}
-	if sizeMiB == 0 {
-		s.Capacity = m.CapacityBytes()
-	}
-	if k == libcart.WORM {
-		s.MaxPartitions = 1
-	}
-	return s, nil
 }
