@@ -109,7 +109,7 @@ func (l *login) request(h *pdu.Header, data []byte) (done bool, err error) {
 	if req.Continue {
 		return false, l.respond(nil, false)
 	}
-	pairs, err := pdu.ParseText(l.text)
+	pairs, err := pdu.ParseText(l.text, pdu.MaxKeys)
 	if err != nil {
 		return false, refuse(pdu.LoginInitiatorError, "%v", err)
 	}

@@ -252,7 +252,7 @@ func (p *Portal) firstRequest(conn net.Conn) (*FirstRequest, error) {
 // firstKeys are the keys of the first request. A key that is there twice is
 // refused by the login itself, like everything else; here only names matter.
 func firstKeys(first *FirstRequest) (map[string]string, error) {
-	pairs, err := pdu.ParseText(first.Data)
+	pairs, err := pdu.ParseText(first.Data, pdu.MaxKeys)
 	if err != nil {
 		return nil, err
 	}

@@ -72,7 +72,6 @@ func newRAMDisk(t testing.TB, blocks int) *ramDisk {
 			return h
 		},
 		CompatibleReserve: true,
-		AbortTasks:        func(n *scsi.Nexus) { d.server.Purge(n) },
 		Timeout:           30,
 	})
 	if err != nil {

@@ -38,7 +38,7 @@ func (x *textExchange) request(p *pdu.TextRequest, data []byte, maxSend int,
 		if p.Continue {
 			return x.unfinished(r), nil, 0
 		}
-		pairs, err := pdu.ParseText(x.in)
+		pairs, err := pdu.ParseText(x.in, pdu.MaxKeys)
 		if err != nil {
 			x.ttt = 0
 			return r, nil, pdu.RejectProtocolError

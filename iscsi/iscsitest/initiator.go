@@ -230,7 +230,7 @@ func (s *Session) LoginResponse() (r pdu.LoginResponse, keys map[string]string, 
 	s.loginAnswered = true
 	s.ExpStatSN = r.StatSN + 1
 	s.MaxCmdSN, s.TSIH = r.MaxCmdSN, r.TSIH
-	pairs, err := pdu.ParseText(f.Data)
+	pairs, err := pdu.ParseText(f.Data, 1<<20)
 	if err != nil {
 		return r, nil, err
 	}

@@ -266,7 +266,7 @@ func (s *Session) TextExchange(keys []pdu.Pair) ([]pdu.Pair, error) {
 		}
 		answer = append(answer, f.Data...)
 		if r.Final {
-			return pdu.ParseText(answer)
+			return pdu.ParseText(answer, 1<<20)
 		}
 		ttt = r.TargetTransferTag
 	}

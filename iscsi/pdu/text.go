@@ -14,7 +14,7 @@ import (
 const (
 	MaxKeyLength   = 63  // bytes
 	MaxValueLength = 255 // bytes, for keys that do not say otherwise
-	MaxKeys        = 64  // keys in one negotiation
+	MaxKeys        = 64  // keys of an initiator in one negotiation
 )
 
 // MaxLargeValue is the longest binary value in bytes, RFC 7143 12.1.3.
@@ -29,8 +29,9 @@ var ErrText = errors.New("malformed text")
 // Pair is one key=value pair, RFC 7143 6.1.
 type Pair struct{ Key, Value string }
 
-// ParseText splits text into its pairs: each is key=value and a NUL.
-func ParseText(b []byte) ([]Pair, error) {
+// ParseText splits text into its pairs, at most limit of them: each is key=value
+// and a NUL.
+func ParseText(b []byte, limit int) ([]Pair, error) {
 	var pairs []Pair
 	for len(b) > 0 {
 		end := bytes.IndexByte(b, 0)
@@ -45,8 +46,8 @@ func ParseText(b []byte) ([]Pair, error) {
 			return nil, fmt.Errorf("pdu: %w: key %.80q", ErrText, key)
 		case len(value) > maxEncodedValue:
 			return nil, fmt.Errorf("pdu: %w: value of %s has %d bytes", ErrText, key, len(value))
-		case len(pairs) == MaxKeys:
-			return nil, fmt.Errorf("pdu: %w: more than %d keys", ErrText, MaxKeys)
+		case len(pairs) == limit:
+			return nil, fmt.Errorf("pdu: %w: more than %d keys", ErrText, limit)
 		}
 		pairs = append(pairs, Pair{string(key), string(value)})
 		b = b[end+1:]
