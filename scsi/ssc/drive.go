@@ -169,11 +169,34 @@ func New(o Options) (*Drive, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ssc: model %s: %w", o.Personality.Name, err)
 	}
+	if err := applyTimeouts(table, o.Personality.Timeouts); err != nil {
+		return nil, fmt.Errorf("ssc: model %s: %w", o.Personality.Name, err)
+	}
 	d.SetCommands(table.Commands())
 	d.server = scsi.NewDeviceServer(d, table, scsi.Options{
 		Log: o.Log, Trace: o.Trace, ValidateReserved: o.Personality.Has(personality.ValidateReserved),
 	})
 	return d, nil
+}
+
+// applyTimeouts gives the rows the recommended timeouts of the model.
+func applyTimeouts(table *scsi.Table[*Drive], seconds map[string]uint32) error {
+	used := map[string]bool{"*": true}
+	for op := range table {
+		for i := range table[op] {
+			r := &table[op][i]
+			if t, ok := seconds[r.Name]; ok {
+				r.Timeout = t
+				used[r.Name] = true
+			}
+		}
+	}
+	for name := range seconds {
+		if !used[name] {
+			return fmt.Errorf("timeouts: no command named %q", name)
+		}
+	}
+	return nil
 }
 
 // Unit is the logical unit that a transport serves.

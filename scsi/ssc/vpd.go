@@ -19,6 +19,9 @@ func (d *Drive) vpdPages(modes *page.Modes) (*page.VPDs, error) {
 				v = w
 			}
 		}
+		if w, err := v.WithData("REVISION", []byte(p.Inquiry.Revision)); err == nil {
+			v = w
+		}
 		l = append(l, v)
 	}
 	lbp := p.Has(personality.LBPReedSolomon) || p.Has(personality.LBPCRC32C)
