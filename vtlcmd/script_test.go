@@ -1,13 +1,25 @@
 package main
 
 import (
+	"os"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"vtlcmd": main})
+	testscript.Main(cleaned{m}, map[string]func(){"vtlcmd": main})
+}
+
+// cleaned removes the programs that the tests have built.
+type cleaned struct{ *testing.M }
+
+func (c cleaned) Run() int {
+	status := c.M.Run()
+	if dir := built.Load(); dir != nil {
+		os.RemoveAll(*dir)
+	}
+	return status
 }
 
 // TestScripts runs the program as an operator does, without a suite.
