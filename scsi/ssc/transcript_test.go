@@ -14,15 +14,13 @@ import (
 	"govtl/scsi/scsitest"
 )
 
-// TestTranscripts runs the stories in testdata. The first line of a file may name
-// the model: "# model ibm-ult3580-td6".
+// TestTranscripts runs the stories in testdata; the folder tells the model.
 func TestTranscripts(t *testing.T) {
-	scsitest.RunFiles(t, "testdata/*.txt", func(t *testing.T) *scsitest.Env {
-		return transcriptEnv(t, "ibm-ult3580-td9")
-	})
-	scsitest.RunFiles(t, "testdata/hp/*.txt", func(t *testing.T) *scsitest.Env {
-		return transcriptEnv(t, "hp-ultrium-6-scsi")
-	})
+	for folder, model := range map[string]string{
+		"": "ibm-ult3580-td9", "lto6/": "ibm-ult3580-td6", "lto8/": "ibm-ult3580-td8", "hp/": "hp-ultrium-6-scsi", "generic/": "generic",
+	} {
+		scsitest.RunFiles(t, "testdata/"+folder+"*.txt", func(t *testing.T) *scsitest.Env { return transcriptEnv(t, model) })
+	}
 }
 
 // switchable is a unit whose drive a restart replaces.
