@@ -41,6 +41,7 @@ const (
 	hangsDone       // it is carried out, and only the deadline tells
 	refuses         // the drive refuses the volume
 	restarted       // the drive has lost what it held
+	unsaved         // it lets go of the volume and could not save what was written
 )
 
 func newBay(ids ...int) *bay {
@@ -87,6 +88,11 @@ func (b *bay) request(ctx context.Context, op string, id int, do func(*bayDrive)
 		if op == "insert" {
 			return errUnfit
 		}
+	case unsaved:
+		if err := do(d); err != nil || op != "remove" {
+			return err
+		}
+		return fmt.Errorf("%w: no space left on device", ErrVolume)
 	case restarted:
 		d.volume, d.loaded, d.moveID = Volume{}, false, ""
 	}

@@ -56,8 +56,8 @@ type Options struct {
 	// Drives is how the drives are reached.
 	Drives Drives
 
-	// Log is required. Events, when not nil, is told what happens; it must not
-	// wait and must not call the changer.
+	// Log is required. Events, when not nil, is told what happens, and logs it;
+	// it must not wait and must not call the changer.
 	Log    *slog.Logger
 	Events func(Event)
 
@@ -244,11 +244,10 @@ func (c *Changer) MaxTransfer() int { return 1 << 20 }
 
 // event tells what happened.
 func (c *Changer) event(e Event) {
-	if c.opt.Events == nil {
-		return
-	}
 	e.Time = time.Now()
-	c.opt.Events(e)
+	if c.opt.Events != nil {
+		c.opt.Events(e)
+	}
 }
 
 // configure makes layout and drive elements of a configuration.

@@ -29,15 +29,28 @@ func (c *Changer) linked(e Element) *drive {
 	return c.drives[e.Number-1]
 }
 
-// remove asks the drive in an element for its volume.
+// remove asks the drive in an element for its volume. A drive that could not
+// save what was written may let go of it all the same and say so: then it is
+// out, and the loss is told.
 func (c *Changer) remove(ctx context.Context, e Element, barcode, id string) error {
-	return c.request(ctx, e, c.opt.DriveTimeout, func(ctx context.Context, d *drive) error {
-		if err := c.opt.Drives.Remove(ctx, d.ID, barcode, id); err != nil {
-			return err
-		}
-		c.holds(d, DriveState{MoveID: id})
-		return nil
+	err := c.request(ctx, e, c.opt.DriveTimeout, func(ctx context.Context, d *drive) error {
+		return c.opt.Drives.Remove(ctx, d.ID, barcode, id)
 	})
+	if errors.Is(err, ErrVolume) {
+		st, serr := c.state(ctx, e)
+		if serr != nil {
+			return serr
+		}
+		if st.Barcode != barcode && st.MoveID == id {
+			c.log.Error("volume taken out of a drive that could not save what was written", "barcode", barcode, "from", e, "err", err)
+			c.event(Event{Kind: Alert, Barcode: barcode, From: e, MoveID: id, Why: err.Error()})
+			err = nil
+		}
+	}
+	if err == nil {
+		c.holds(c.link(e), DriveState{MoveID: id})
+	}
+	return err
 }
 
 // insert gives the drive in an element a volume.
@@ -68,10 +81,7 @@ func (c *Changer) request(ctx context.Context, e Element, limit time.Duration, c
 	defer cancel()
 	err := call(ctx, d)
 	c.answered(d, err)
-	if err != nil {
-		return fmt.Errorf("drive %d (%s): %w", d.ID, e, err)
-	}
-	return nil
+	return err
 }
 
 // answered notes whether a drive answers, and tells when that changes.

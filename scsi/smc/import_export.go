@@ -47,7 +47,6 @@ func (c *Changer) openDoor() error {
 	}
 	c.door = true
 	c.mu.Unlock()
-	c.log.Info("import/export door opened")
 	c.event(Event{Kind: DoorOpened})
 	return nil
 }
@@ -63,6 +62,5 @@ func (c *Changer) closeDoor() {
 		return
 	}
 	c.attend(scsi.ImportExportElementAccessed, nil)
-	c.log.Info("import/export door closed")
 	c.event(Event{Kind: DoorClosed})
 }

@@ -432,3 +432,20 @@ func TestSupportedOperationCodes(t *testing.T) {
 		}
 	}
 }
+
+// TestUnsaved: a drive that could not save what was written lets go of the
+// volume: it is where it was to go, and the loss is told.
+func TestUnsaved(t *testing.T) {
+	l := newLibrary(t, "ibm-03584")
+	l.move("slot 1", "drive 1")
+	l.bay.setFault(func(int, string, int) fault { return unsaved })
+	if got := l.move("drive 1", "slot 1"); got != "GOOD" {
+		t.Errorf("the move: %s", got)
+	}
+	if w := l.where(); w["VTL001L8"] != "slot 1" {
+		t.Errorf("the volume is in %s", w["VTL001L8"])
+	}
+	if !slices.Contains(l.kinds(), Alert) {
+		t.Error("no event tells of the loss")
+	}
+}

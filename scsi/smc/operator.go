@@ -110,7 +110,6 @@ func (c *Changer) LoadMap(vol Volume) (Element, error) {
 	if err != nil {
 		return Element{}, err
 	}
-	c.log.Info("volume put into the MAP", "barcode", vol.Barcode, "element", to)
 	c.event(Event{Kind: Imported, Barcode: vol.Barcode, To: to})
 	return to, nil
 }
@@ -260,7 +259,6 @@ func (c *Changer) SetOnline(on bool) {
 		c.event(Event{Kind: WentOffline})
 	}
 	c.alert(alertLibraryOffline, !on)
-	c.log.Info("availability", "online", on)
 }
 
 // SetAlerts sets the TapeAlert flags of a mask in which bit 0 is flag 1, and

@@ -18,7 +18,7 @@ func (c *Changer) settleTouching(ctx context.Context, elements ...Element) error
 			return nil
 		}
 		if err := c.settle(ctx, in); err != nil {
-			return becomingReady(in).Because("%s; %v", becomingReady(in).Why, err)
+			return becomingReady(in).Because("%s: %v", becomingReady(in).Why, err)
 		}
 	}
 }
@@ -125,7 +125,6 @@ func (c *Changer) reconcile(ctx context.Context, e Element, st DriveState) error
 func (c *Changer) reinsert(ctx context.Context, d *drive, e Element, v Volume) error {
 	err := c.insert(ctx, e, v, rand.Text())
 	if err == nil {
-		c.log.Warn("drive had lost the volume in it and was given it again", "drive", d.ID, "barcode", v.Barcode)
 		c.event(Event{Kind: Reconciled, Barcode: v.Barcode, From: e, To: e, Drive: d.ID,
 			Why: "the drive had lost the volume in it and was given it again"})
 		return nil
@@ -147,7 +146,6 @@ func (c *Changer) rehouse(barcode string, from Element, why string) {
 			to = v.shelter(p, usable)
 		}
 	})
-	c.log.Warn("volume put elsewhere", "barcode", barcode, "from", from, "to", to, "why", why)
 	c.event(Event{Kind: Reconciled, Barcode: barcode, From: from, To: to, Why: why})
 }
 
@@ -190,7 +188,6 @@ func (c *Changer) adopt(ctx context.Context, d *drive, e Element, st DriveState)
 		v.put(e, p)
 	})
 	c.holds(d, st)
-	c.log.Warn("drive holds a volume that was noted elsewhere", "drive", d.ID, "barcode", st.Barcode, "noted", from)
 	c.event(Event{Kind: Reconciled, Barcode: st.Barcode, From: from, To: e, Drive: d.ID, Why: "the drive holds it"})
 	return nil
 }

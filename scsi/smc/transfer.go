@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"govtl/scsi"
 )
@@ -14,6 +15,8 @@ import (
 // rules, hook, intent in the journal, requests to the drives, inventory. It
 // returns the legs it took.
 func (c *Changer) transfer(ctx context.Context, ways []way) ([]leg, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*(c.opt.DriveTimeout+c.opt.ProbeTimeout))
+	defer cancel()
 	legs, err := c.prepare(ctx, ways)
 	if err == nil {
 		err = c.carry(ctx, intent{ID: rand.Text(), Legs: legs})
@@ -21,17 +24,27 @@ func (c *Changer) transfer(ctx context.Context, ways []way) ([]leg, error) {
 	if err == nil {
 		return legs, nil
 	}
-	err = senseOf(err)
-	e := Event{Kind: MoveFailed, From: ways[0].from, To: ways[0].to, Why: err.Error()}
-	if len(legs) > 0 {
+	e := Event{Kind: MoveFailed, From: ways[0].from, To: ways[0].to, Why: why(err)}
+	inv, _ := c.snapshot()
+	if v := inv.volume(e.From); len(legs) > 0 {
 		e.Barcode = legs[0].Volume.Barcode
+	} else if v != nil {
+		e.Barcode = v.Barcode
 	}
-	c.log.Warn("move failed", "from", e.From, "to", e.To, "barcode", e.Barcode, "why", e.Why)
 	c.mu.Lock()
-	c.lastError = fmt.Sprintf("%s to %s: %s", e.From, e.To, e.Why)
+	c.lastError = strings.TrimSpace(fmt.Sprintf("%s %s to %s: %s", e.Barcode, e.From, e.To, e.Why))
 	c.mu.Unlock()
 	c.event(e)
 	return nil, err
+}
+
+// why is the reason in an error for people.
+func why(err error) string {
+	var sense *scsi.Sense
+	if errors.As(err, &sense) && sense.Why != "" {
+		return sense.Why
+	}
+	return err.Error()
 }
 
 // prepare settles what is open on the elements, checks the rules, asks the
@@ -62,8 +75,7 @@ func (c *Changer) prepare(ctx context.Context, ways []way) ([]leg, error) {
 				return nil, perr
 			}
 			if err == nil && e == w.from && st.RemovalPrevented && st.Barcode != "" {
-				err = illegal(scsi.MediumRemovalPrevented).Because("an initiator prevents removal of %s from %s", st.Barcode, e)
-				return nil, err
+				return nil, illegal(scsi.MediumRemovalPrevented).Because("an initiator prevents removal of %s from %s", st.Barcode, e)
 			}
 		}
 	}
@@ -127,10 +139,25 @@ func (c *Changer) carry(ctx context.Context, in intent) error {
 		return err
 	}
 	c.conclude(in, x.places())
-	if err == nil {
-		c.moved(in)
+	if err != nil {
+		c.doubt(in)
+		return err
 	}
-	return err
+	c.moved(in)
+	return nil
+}
+
+// doubt has the drives of a move that failed asked again what they hold.
+func (c *Changer) doubt(in intent) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, l := range in.Legs {
+		for _, e := range []Element{l.From, l.To} {
+			if d := c.linked(e); d != nil {
+				d.checked = false
+			}
+		}
+	}
 }
 
 // move is the move between elements that are no drives.
@@ -163,7 +190,6 @@ func (c *Changer) moved(in intent) {
 	c.moves++
 	c.mu.Unlock()
 	for _, l := range in.Legs {
-		c.log.Info("moved", "barcode", l.Volume.Barcode, "from", l.From, "to", l.To)
 		c.event(Event{Kind: Moved, Barcode: l.Volume.Barcode, From: l.From, To: l.To, MoveID: in.ID})
 	}
 }
@@ -305,7 +331,6 @@ func (c *Changer) conclude(in intent, at []Element) {
 		}
 	})
 	for _, e := range sheltered {
-		c.log.Warn("volume put elsewhere", "barcode", e.Barcode, "from", e.From, "to", e.To, "why", e.Why)
 		c.event(e)
 	}
 }
