@@ -6,10 +6,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
 	"govtl/internal/config"
-	"govtl/internal/models"
+	"govtl/internal/provision"
 	"govtl/libcart"
 	"govtl/scsi/smc"
 )
@@ -19,11 +18,21 @@ var kindWords = map[libcart.Kind]string{
 	libcart.Data: "data", libcart.WORM: "WORM", libcart.Cleaning: "clean", libcart.Null: "NULL",
 }
 
-// addMedia puts the cartridges of the configuration into the library: those that
-// the inventory knows stay where they are. One that neither the inventory knows
-// nor the disk has is made; one that the inventory knows and the disk has not is
-// missing, and said when it is loaded.
+// addMedia puts the cartridges of the configuration into the library, and makes
+// those that were never made. What the inventory knows stays where it is; one
+// that it knows and the disk has not is missing, and said when it is loaded.
 func (l *library) addMedia(c *config.Library) error {
+	made, err := provision.Library(l.Paths, c)
+	if err != nil {
+		return err
+	}
+	if len(made) > 0 {
+		l.Log.Info("cartridges made", "barcodes", made)
+	}
+	placed, err := c.Place()
+	if err != nil {
+		return err
+	}
 	known := map[string]bool{}
 	for _, e := range l.changer.Inventory() {
 		if e.Volume != nil {
@@ -33,58 +42,34 @@ func (l *library) addMedia(c *config.Library) error {
 	for _, v := range l.changer.Shelf() {
 		known[v.Barcode] = true
 	}
-	for _, m := range c.Media {
-		barcodes, err := config.ExpandBarcodes(m.Barcodes)
-		if err != nil {
-			return err
+	var run []smc.Volume // volumes for slots one after another, noted with one commit
+	first := 0
+	note := func() error {
+		if len(run) == 0 {
+			return nil
 		}
-		var vols []smc.Volume
-		for _, b := range barcodes {
-			if known[b] {
-				continue
-			}
-			v, err := l.volume(m, b)
-			if err != nil {
-				return err
-			}
-			vols = append(vols, v)
-		}
-		if len(vols) == 0 {
+		_, err := l.changer.AddVolumes(run, first)
+		run = nil
+		return err
+	}
+	for _, m := range placed {
+		if known[m.Barcode] {
 			continue
 		}
-		slot := m.Slot
-		if len(vols) != len(barcodes) {
-			slot = 0 // the others have taken their places already
+		v, ok := l.find(m.Barcode)
+		if !ok {
+			l.Log.Warn("a cartridge of the configuration is missing", "barcode", m.Barcode, "home", l.home)
+			continue
 		}
-		if _, err := l.changer.AddVolumes(vols, slot); err != nil {
-			return err
+		if m.Slot != first+len(run) {
+			if err := note(); err != nil {
+				return err
+			}
+			first = m.Slot
 		}
+		run = append(run, v)
 	}
-	return nil
-}
-
-// volume is a cartridge of a media entry, made if it is not there.
-func (l *library) volume(m config.Media, barcode string) (smc.Volume, error) {
-	model, kind, err := models.Medium(m, barcode, l.Paths.Models)
-	if err != nil {
-		return smc.Volume{}, err
-	}
-	dir := filepath.Join(l.home, barcode)
-	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		spec, err := models.Spec(model, kind, barcode, m.SizeMiB, time.Now())
-		if err != nil {
-			return smc.Volume{}, err
-		}
-		if err := libcart.Create(dir, spec, libcart.Options{Log: l.Log}); err != nil {
-			return smc.Volume{}, err
-		}
-		l.Log.Info("cartridge made", "barcode", barcode, "medium", model.Name, "kind", kind)
-	} else if err != nil {
-		return smc.Volume{}, err
-	} else if v, ok := l.find(barcode); ok {
-		return v, nil // what is on the disk knows better what it is
-	}
-	return smc.Volume{Barcode: barcode, Dir: dir, Kind: kind, Medium: model.Name}, nil
+	return note()
 }
 
 // find looks for a cartridge by its barcode in the library's home, then in those
