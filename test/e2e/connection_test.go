@@ -59,12 +59,13 @@ func TestConnections(t *testing.T) {
 	}
 
 	t.Run("small pieces", func(t *testing.T) {
-		between.Pieces(48)
-		defer between.Pieces(0)
+		between.Pieces(150)
 		s.start(t)
 		s.after(t, 1)
 		s.finish(t)
+		between.Pieces(3000)
 		s.check(t, "in small pieces")
+		between.Pieces(0)
 	})
 	t.Run("a lossy network", func(t *testing.T) {
 		linux.Run(t, "tc qdisc add dev lo root netem loss 1%% delay 1ms reorder 10%%")
@@ -141,7 +142,12 @@ func TestTwoInitiators(t *testing.T) {
 	const keyA, keyB = "0xa1", "0xb2"
 	r := newRig(t, suite.Options{}, 11)
 	a := r.load(t, 1, 0)
-	b := linux.LoginAs(t, "iqn.2026-11.test.guest:other", r.Addr, driveName(11))
+	between, err := relay.Listen(r.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { between.Close() })
+	b := linux.LoginAs(t, "iqn.2026-11.test.guest:other", between.Addr(), driveName(11))
 	r.ready(t, b)
 	block := workload.File{}.Block(1, 0)
 	write := func(d linux.Device) error {
@@ -178,11 +184,11 @@ func TestTwoInitiators(t *testing.T) {
 	must("a, preempted", a, false)
 	must("b, after preemption", b, true)
 
-	linux.Run(t, "iscsiadm -m node -I other -T %s -u", driveName(11))
-	must("a, b has logged out", a, false)
-	b = linux.LoginAs(t, "iqn.2026-11.test.guest:other", r.Addr, driveName(11))
-	r.ready(t, b)
-	must("b, logged in again", b, true)
+	between.Reset()
+	must("a, b has lost its connection", a, false)
+	linux.Try("sg_turs %s", b.Generic) // so that the initiator notices
+	r.settle(t, b)
+	must("b, connected again", b, true)
 	linux.Run(t, "sg_persist -n -o -C -K %s -d %s", keyB, b.Generic)
 	must("a, all cleared", a, true)
 }
