@@ -136,6 +136,7 @@ type stats struct {
 type nexusState struct {
 	blockLength uint32 // of the mode parameter block descriptor; 0: variable
 	lbp         protection
+	exceptions  uint64 // TapeAlert flags reported as informational exceptions
 }
 
 // New makes a drive and starts its device server. Close ends it.
@@ -172,6 +173,7 @@ func New(o Options) (*Drive, error) {
 	if err := applyTimeouts(table, o.Personality.Timeouts); err != nil {
 		return nil, fmt.Errorf("ssc: model %s: %w", o.Personality.Name, err)
 	}
+	reportExceptions(table)
 	d.SetCommands(table.Commands())
 	d.server = scsi.NewDeviceServer(d, table, scsi.Options{
 		Log: o.Log, Trace: o.Trace, ValidateReserved: o.Personality.Has(personality.ValidateReserved),

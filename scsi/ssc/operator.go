@@ -256,13 +256,13 @@ func (d *Drive) cartridgeOptions() libcart.Options {
 func (d *Drive) fits(m *medium) error {
 	if m.info.Kind == libcart.Cleaning {
 		if _, ok := d.model.Medium(m.info.Medium); !ok {
-			return fmt.Errorf("%w: %s cannot use a %s cleaning cartridge", ErrIncompatible, d.model.Title, m.info.Medium)
+			return fmt.Errorf("%w: %s cannot use a %s", ErrIncompatible, d.model.Title, d.mediumTitle(m.info.Medium))
 		}
 		return nil
 	}
 	model, ok := d.model.Medium(m.info.Medium)
 	if !ok {
-		return fmt.Errorf("%w: %s medium cannot be read by an %s drive", ErrIncompatible, m.info.Medium, d.model.Title)
+		return fmt.Errorf("%w: %s medium cannot be read by an %s drive", ErrIncompatible, d.mediumTitle(m.info.Medium), d.model.Title)
 	}
 	if m.info.Kind == libcart.WORM && !d.model.Has(personality.WORM) {
 		return fmt.Errorf("%w: an %s drive cannot use WORM media", ErrIncompatible, d.model.Title)
@@ -270,6 +270,14 @@ func (d *Drive) fits(m *medium) error {
 	m.model = model
 	m.readOnly = d.model.Media[m.info.Medium] == personality.ReadOnly
 	return nil
+}
+
+// mediumTitle is what people call a medium model.
+func (d *Drive) mediumTitle(name string) string {
+	if m, err := personality.LoadMedium(name, d.opt.Media...); err == nil {
+		return m.Title
+	}
+	return name
 }
 
 // effectiveCodec is the codec for what is written from now on: none while the
