@@ -22,6 +22,12 @@ func cmd(name, clause string, data scsi.Direction, a scsi.Access, needs scsi.Nee
 	}
 }
 
+// action makes a row that of a service action.
+func action(sa uint8, r scsi.Row[*Changer]) scsi.Row[*Changer] {
+	r.ServiceAction, r.HasServiceAction = sa, true
+	return r
+}
+
 // missing makes a row of a command that is known and not done.
 func missing(name, clause, why string, usage ...byte) scsi.Row[*Changer] {
 	return scsi.Row[*Changer]{Command: scsi.Command{Name: name, Clause: clause, Missing: why, Usage: usage}}
@@ -59,6 +65,7 @@ var commands = scsi.Table[*Changer]{
 	0x5A: rows{spc.ModeSense10[*Changer]()},
 	0x5E: spc.PersistentReserveIn[*Changer](),
 	0x5F: spc.PersistentReserveOut[*Changer](),
+	0x9E: rows{action(0x10, cmd("REPORT ELEMENT INFORMATION", "SMC-3 6.12", scsi.DataIn, scsi.Unrestricted, ready, (*Changer).reportElementInformation, 0x1F, 0xFF, 0x3F, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, controlByte))},
 	0xA0: rows{spc.ReportLUNs[*Changer]()},
 	0xA3: rows{
 		spc.ReportIdentifyingInformation[*Changer](),
@@ -77,7 +84,7 @@ var commands = scsi.Table[*Changer]{
 	0xB4: rows{missing("READ ELEMENT STATUS ATTACHED", "SMC-3 6.17", "it is for a drive whose changer has no logical unit of its own", 0x1F, 0xFF, 0xFF, 0xFF, 0xFF, 0x03, 0xFF, 0xFF, 0xFF, 0, controlByte)},
 	0xB5: rows{cmd("REQUEST VOLUME ELEMENT ADDRESS", "SMC-3 6.14", scsi.DataIn, scsi.SharedRead, ready, (*Changer).requestVolumeElementAddress, 0x1F, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0xFF, 0xFF, 0xFF, 0, controlByte)},
 	0xB6: rows{cmd("SEND VOLUME TAG", "SMC-3 6.15", scsi.DataOut, scsi.Exclusive, ready, (*Changer).sendVolumeTag, 0x0F, 0xFF, 0xFF, 0, 0x1F, 0, 0, 0xFF, 0xFF, 0, controlByte)},
-	0xB8: rows{cmd("READ ELEMENT STATUS", "SMC-3 6.11", scsi.DataIn, scsi.SharedRead, ready, (*Changer).readElementStatus, 0x1F, 0xFF, 0xFF, 0xFF, 0xFF, 0x03, 0xFF, 0xFF, 0xFF, 0, controlByte)},
+	0xB8: rows{cmd("READ ELEMENT STATUS", "SMC-3 6.11", scsi.DataIn, scsi.Unrestricted, ready, (*Changer).readElementStatus, 0x1F, 0xFF, 0xFF, 0xFF, 0xFF, 0x03, 0xFF, 0xFF, 0xFF, 0, controlByte)},
 	0xE7: rows{cmd("INITIALIZE ELEMENT STATUS WITH RANGE (E7h)", "vendor specific (SCSI-2 era changers)", scsi.NoData, scsi.Exclusive, ready, (*Changer).initializeWithRange, 0x03, 0xFF, 0xFF, 0, 0, 0xFF, 0xFF, 0, controlByte)},
 }
 

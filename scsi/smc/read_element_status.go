@@ -21,9 +21,16 @@ const (
 // tagLength is the length of volume tag information, SMC-3 6.13.4.
 const tagLength = 36
 
+// moving is how READ ELEMENT STATUS without CURDATA stands towards reservations:
+// it may move something to find out. With CURDATA it passes them all.
+var moving = scsi.Command{Opcode: 0xB8, Access: scsi.SharedRead}
+
 // readElementStatus carries out READ ELEMENT STATUS, SMC-3 6.11. No medium is
-// moved for it and no drive asked: CURDATA changes nothing.
+// moved for it and no drive asked.
 func (c *Changer) readElementStatus(t *scsi.Task) error {
+	if t.CDB[6]&0x02 == 0 && c.Conflicts(t.Nexus, &moving) {
+		return scsi.ReservationConflict
+	}
 	q, err := decodeStatusQuery(t.CDB)
 	if err != nil {
 		return err
