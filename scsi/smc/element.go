@@ -9,7 +9,7 @@ import (
 	"govtl/scsi/personality"
 )
 
-// ElementType is the element type code, SMC-3 table 9.
+// ElementType is the element type code, SMC-3 6.10.
 type ElementType uint8
 
 // The element type codes. AllElements is valid in CDBs only.

@@ -4,7 +4,7 @@ import (
 	"govtl/scsi"
 )
 
-// openCloseImportExport carries out OPEN/CLOSE IMPORT/EXPORT ELEMENT, SMC-3 6.8.
+// openCloseImportExport carries out OPEN/CLOSE IMPORT/EXPORT ELEMENT, SMC-3 6.7.
 // There is one door for all import/export elements.
 func (c *Changer) openCloseImportExport(t *scsi.Task) error {
 	e, err := c.elementAt(t.CDB, 2)

@@ -224,7 +224,7 @@ func (v *inventory) check() error {
 	return nil
 }
 
-// maxTag is the length of a volume identification field, SMC-3 table 36.
+// maxTag is the length of a volume identification field, SMC-3 6.10.
 const maxTag = 32
 
 // checkBarcode reports what is wrong with a barcode: it is printable ASCII

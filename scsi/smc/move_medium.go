@@ -36,7 +36,7 @@ func (c *Changer) elementAt(cdb []byte, at int) (Element, error) {
 	return e, nil
 }
 
-// moveMedium carries out MOVE MEDIUM, SMC-3 6.7. The mover does it; the changer
+// moveMedium carries out MOVE MEDIUM, SMC-3 6.6. The mover does it; the changer
 // answers other commands meanwhile.
 func (c *Changer) moveMedium(t *scsi.Task) error {
 	if t.CDB[10]&0x01 != 0 { // INVERT: no medium has two sides
@@ -74,7 +74,7 @@ func (c *Changer) moveOne(ctx context.Context, w way) error {
 	return err
 }
 
-// exchangeMedium carries out EXCHANGE MEDIUM, SMC-3 6.4: the volume of the first
+// exchangeMedium carries out EXCHANGE MEDIUM, SMC-3 6.3: the volume of the first
 // destination goes to the second, that of the source to the first. The second
 // destination may be the source.
 func (c *Changer) exchangeMedium(t *scsi.Task) error {
@@ -111,7 +111,7 @@ func (c *Changer) exchange(ctx context.Context, source, first, second Element) e
 	return err
 }
 
-// positionToElement carries out POSITION TO ELEMENT, SMC-3 6.9.
+// positionToElement carries out POSITION TO ELEMENT, SMC-3 6.8.
 func (c *Changer) positionToElement(t *scsi.Task) error {
 	if t.CDB[8]&0x01 != 0 { // INVERT
 		return scsi.InvalidFieldInCDBAt(8, 0)
@@ -132,7 +132,7 @@ func (c *Changer) positionToElement(t *scsi.Task) error {
 // rezeroUnit carries out REZERO UNIT, SCSI-2 17.2.4: the transport goes home.
 func (c *Changer) rezeroUnit(*scsi.Task) error { return nil }
 
-// initializeElementStatus carries out INITIALIZE ELEMENT STATUS, SMC-3 6.5: an
+// initializeElementStatus carries out INITIALIZE ELEMENT STATUS, SMC-3 6.4: an
 // audit. The drives are asked what they hold; those that do not answer stay as
 // they are noted.
 func (c *Changer) initializeElementStatus(t *scsi.Task) error {
@@ -145,7 +145,7 @@ func (c *Changer) initializeElementStatus(t *scsi.Task) error {
 }
 
 // initializeWithRange carries out INITIALIZE ELEMENT STATUS WITH RANGE, SMC-3
-// 6.6, and the vendor specific operation code of older changers.
+// 6.5, and the vendor specific operation code of older changers.
 func (c *Changer) initializeWithRange(t *scsi.Task) error {
 	if t.CDB[1]&0x01 == 0 { // RANGE=0: all elements
 		return c.initializeElementStatus(t)

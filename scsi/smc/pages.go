@@ -55,7 +55,7 @@ var (
 		},
 	}
 	elementAddressAssignment = page.Mode{
-		Code: 0x1D, Length: 0x12, Name: "Element Address Assignment", Clause: "SMC-3 7.3.4",
+		Code: 0x1D, Length: 0x12, Name: "Element Address Assignment", Clause: "SMC-3 7.3",
 		Fields: page.Fields{
 			page.Uint16(2, "FIRST MEDIUM TRANSPORT ELEMENT ADDRESS", 0, page.Dynamic),
 			page.Uint16(4, "NUMBER OF MEDIUM TRANSPORT ELEMENTS", 0, page.Dynamic),
@@ -77,7 +77,7 @@ var assignmentOrder = [4]ElementType{MediumTransport, Storage, ImportExport, Dat
 
 // transportGeometry is page 1Eh: two bytes for each medium transport element.
 func transportGeometry(pickers int) page.Mode {
-	m := page.Mode{Code: 0x1E, Length: 2 * pickers, Name: "Transport Geometry Parameters", Clause: "SMC-3 7.3.7"}
+	m := page.Mode{Code: 0x1E, Length: 2 * pickers, Name: "Transport Geometry Parameters", Clause: "SMC-3 7.3"}
 	for i := range pickers {
 		m.Fields = append(m.Fields,
 			page.Bit(2+2*i, 0, fmt.Sprintf("ROTATE %d", i+1), 0, page.Fixed),
@@ -93,7 +93,7 @@ var elementInitials = [5]string{MediumTransport: "MT", Storage: "ST", ImportExpo
 // changer can do (3), and which moves (4 to 7) and exchanges (12 to 15) there are.
 func deviceCapabilities() page.Mode {
 	m := page.Mode{
-		Code: 0x1F, Length: 0x12, Name: "Device Capabilities", Clause: "SMC-3 7.3.2",
+		Code: 0x1F, Length: 0x12, Name: "Device Capabilities", Clause: "SMC-3 7.3",
 		Fields: page.Fields{
 			page.Bit(2, 3, "STORDT", 1, page.Fixed), page.Bit(2, 2, "STORIE", 1, page.Fixed),
 			page.Bit(2, 1, "STORST", 1, page.Fixed), page.Bit(2, 0, "STORMT", 1, page.Fixed),

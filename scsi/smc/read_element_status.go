@@ -8,7 +8,7 @@ import (
 	"govtl/scsi/personality"
 )
 
-// Bits of byte 2 of an element descriptor, SMC-3 6.11.
+// Bits of byte 2 of an element descriptor, SMC-3 6.10.
 const (
 	statusFull   = 0x01
 	statusImpExp = 0x02
@@ -18,14 +18,14 @@ const (
 	statusInEnab = 0x20
 )
 
-// tagLength is the length of volume tag information, SMC-3 6.13.4.
+// tagLength is the length of volume tag information, SMC-3 6.10.
 const tagLength = 36
 
 // moving is how READ ELEMENT STATUS without CURDATA stands towards reservations:
 // it may move something to find out. With CURDATA it passes them all.
 var moving = scsi.Command{Opcode: 0xB8, Access: scsi.SharedRead}
 
-// readElementStatus carries out READ ELEMENT STATUS, SMC-3 6.11. No medium is
+// readElementStatus carries out READ ELEMENT STATUS, SMC-3 6.10. No medium is
 // moved for it and no drive asked.
 func (c *Changer) readElementStatus(t *scsi.Task) error {
 	if t.CDB[6]&0x02 == 0 && c.Conflicts(t.Nexus, &moving) {
@@ -116,7 +116,7 @@ type driveStatus struct {
 }
 
 // newStatusReport finds the elements of a query. Types come in ascending order
-// of their first address, elements of a type in ascending order (SMC-3 6.11).
+// of their first address, elements of a type in ascending order (SMC-3 6.10).
 func (c *Changer) newStatusReport(q statusQuery) *statusReport {
 	r := &statusReport{query: q, null: 1}
 	if c.model.DVCID.Form == personality.DVCIDFull {
@@ -234,7 +234,7 @@ func (r *statusReport) appendPage(dst []byte, p *statusPage) []byte {
 	return dst
 }
 
-// appendDescriptor appends an element descriptor, SMC-3 6.11.2 to 6.11.5.
+// appendDescriptor appends an element descriptor, SMC-3 6.10.2 to 6.10.5.
 func (r *statusReport) appendDescriptor(dst []byte, p *statusPage, e Element) []byte {
 	at := r.inv.at(e)
 	address := r.layout.address(e)
@@ -305,7 +305,7 @@ func (r *statusReport) status(e Element, at *place) (flags byte, asc scsi.ASC) {
 	return flags, 0
 }
 
-// mediumType is the MEDIUM TYPE of a kind of cartridge, SMC-3 table 22.
+// mediumType is the MEDIUM TYPE of a kind of cartridge, SMC-3 6.10.
 func (r *statusReport) mediumType(kind string) byte {
 	switch kind {
 	case personality.KindData:

@@ -13,7 +13,7 @@ type way struct {
 	fromAt, toAt int
 }
 
-// rules checks a transfer against the inventory, in the order of SMC-3 6.7: the
+// rules checks a transfer against the inventory, in the order of SMC-3 6.6: the
 // elements exist and the model moves media between them, the sources are full,
 // the destinations are empty, and nothing holds the media where they are. It
 // returns the legs. c.mu is held.

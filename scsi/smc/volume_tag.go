@@ -20,7 +20,7 @@ type search struct {
 	other    bool   // alternate volume tags are searched
 }
 
-// The send action codes that are done, SMC-3 table 33.
+// The send action codes that are done, SMC-3 6.14.
 const (
 	translateAll           = 0x00
 	translatePrimary       = 0x01
@@ -36,7 +36,7 @@ const (
 // volumeTagLength is the parameter list of SEND VOLUME TAG.
 const volumeTagLength = 40
 
-// sendVolumeTag carries out SEND VOLUME TAG, SMC-3 6.15: a search by template,
+// sendVolumeTag carries out SEND VOLUME TAG, SMC-3 6.14: a search by template,
 // or a change of an alternate volume tag. Primary volume tags are the barcodes
 // on the cartridges and are not changed by initiators.
 func (c *Changer) sendVolumeTag(t *scsi.Task) error {
@@ -102,7 +102,7 @@ func (c *Changer) setAlternate(t *scsi.Task, action byte, tag string) error {
 }
 
 // requestVolumeElementAddress carries out REQUEST VOLUME ELEMENT ADDRESS, SMC-3
-// 6.14: the result of the search.
+// 6.13: the result of the search.
 func (c *Changer) requestVolumeElementAddress(t *scsi.Task) error {
 	q, err := decodeStatusQuery(t.CDB)
 	if err != nil {
@@ -126,7 +126,7 @@ func (c *Changer) requestVolumeElementAddress(t *scsi.Task) error {
 }
 
 // matches reports whether a tag matches a template in which * stands for any
-// characters and ? for one (SMC-3 6.15). Its time is bounded by the product of
+// characters and ? for one (SMC-3 6.14). Its time is bounded by the product of
 // the lengths.
 func matches(template []byte, tag string) bool {
 	// reach[i]: the template read so far matches the first i characters.
