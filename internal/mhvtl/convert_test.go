@@ -30,14 +30,14 @@ func convert(t *testing.T, source string, o ConvertOptions) (*Report, *libcart.C
 	}
 	o.Codec = libcart.LZ4
 	before := fingerprint(t, source)
-	r, err := Convert(t.Context(), source, "/home/TAPE01L6", o)
+	r, err := Convert(t.Context(), source, "/tapes/TAPE01L6", o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if fingerprint(t, source) != before {
 		t.Error("the source was changed")
 	}
-	c, err := libcart.Open("/home/TAPE01L6", libcart.Options{FS: o.FS, ReadOnly: true})
+	c, err := libcart.Open("/tapes/TAPE01L6", libcart.Options{FS: o.FS, ReadOnly: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,14 +212,14 @@ func TestConvertSmallCapacity(t *testing.T) {
 	m.store = inTurn(storeZlib)
 	m.capacity = 1 << 20
 	fsys := &vfs.Memory{}
-	r, err := Convert(t.Context(), m.write(t, Version6, false), "/home/TAPE01L6", ConvertOptions{FS: fsys})
+	r, err := Convert(t.Context(), m.write(t, Version6, false), "/tapes/TAPE01L6", ConvertOptions{FS: fsys})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !noted(r, "grows from 1048576") {
 		t.Errorf("notes: %v", r.Notes)
 	}
-	c, err := libcart.Open("/home/TAPE01L6", libcart.Options{FS: fsys, ReadOnly: true})
+	c, err := libcart.Open("/tapes/TAPE01L6", libcart.Options{FS: fsys, ReadOnly: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -272,10 +272,10 @@ func TestDirty(t *testing.T) {
 		m.dirty = true
 		source := m.write(t, v.version, v.aligned)
 		fsys := &vfs.Memory{}
-		if _, err := Convert(t.Context(), source, "/home/TAPE01L6", ConvertOptions{FS: fsys}); !errors.Is(err, ErrDirty) {
+		if _, err := Convert(t.Context(), source, "/tapes/TAPE01L6", ConvertOptions{FS: fsys}); !errors.Is(err, ErrDirty) {
 			t.Errorf("%s: %v", v.name, err)
 		}
-		if _, err := fsys.Stat("/home/TAPE01L6"); err == nil {
+		if _, err := fsys.Stat("/tapes/TAPE01L6"); err == nil {
 			t.Errorf("%s: something was made", v.name)
 		}
 		r, c := convert(t, source, ConvertOptions{Dirty: true})
@@ -361,11 +361,11 @@ func TestDamage(t *testing.T) {
 		source := m.write(t, Version6, false)
 		change(t, filepath.Join(source, c.file), c.spoil)
 		fsys := &vfs.Memory{}
-		if _, err := Convert(t.Context(), source, "/home/TAPE01L6", ConvertOptions{FS: fsys}); !errors.Is(err, ErrDamaged) {
+		if _, err := Convert(t.Context(), source, "/tapes/TAPE01L6", ConvertOptions{FS: fsys}); !errors.Is(err, ErrDamaged) {
 			t.Errorf("%s: %v", c.name, err)
 			continue
 		}
-		if left, err := fsys.ReadDir("/home"); err != nil || len(left) > 0 {
+		if left, err := fsys.ReadDir("/tapes"); err != nil || len(left) > 0 {
 			t.Errorf("%s: it left %v, %v", c.name, left, err)
 		}
 		r, cart := convert(t, source, ConvertOptions{Partial: true})
@@ -407,7 +407,7 @@ func TestUnknownMedium(t *testing.T) {
 	source := m.write(t, VersionS1, false)
 	change(t, source, func(b []byte) []byte { return bytes.Replace(b, []byte("U-616"), []byte("Z-999"), 1) })
 	fsys := &vfs.Memory{}
-	if _, err := Convert(t.Context(), source, "/home/TAPE01L6", ConvertOptions{FS: fsys}); !errors.Is(err, ErrMedium) {
+	if _, err := Convert(t.Context(), source, "/tapes/TAPE01L6", ConvertOptions{FS: fsys}); !errors.Is(err, ErrMedium) {
 		t.Errorf("got %v", err)
 	}
 	_, c := convert(t, source, ConvertOptions{Medium: "LTO5"})
@@ -421,30 +421,30 @@ func TestCancel(t *testing.T) {
 	fsys := &vfs.Memory{}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Convert(ctx, source, "/home/TAPE01L6", ConvertOptions{FS: fsys}); !errors.Is(err, context.Canceled) {
+	if _, err := Convert(ctx, source, "/tapes/TAPE01L6", ConvertOptions{FS: fsys}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
-	if left, err := fsys.ReadDir("/home"); err != nil || len(left) > 0 {
+	if left, err := fsys.ReadDir("/tapes"); err != nil || len(left) > 0 {
 		t.Errorf("it left %v, %v", left, err)
 	}
-	if err := libcart.Create("/home/.import-TAPE01L6", libcart.Spec{Barcode: "X", Capacity: 1 << 20}, libcart.Options{FS: fsys}); err != nil {
+	if err := libcart.Create("/tapes/.import-TAPE01L6", libcart.Spec{Barcode: "X", Capacity: 1 << 20}, libcart.Options{FS: fsys}); err != nil {
 		t.Fatal(err)
 	}
-	running, err := libcart.Open("/home/.import-TAPE01L6", libcart.Options{FS: fsys})
+	running, err := libcart.Open("/tapes/.import-TAPE01L6", libcart.Options{FS: fsys})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Convert(t.Context(), source, "/home/TAPE01L6", ConvertOptions{FS: fsys}); !errors.Is(err, libcart.ErrInUse) {
+	if _, err := Convert(t.Context(), source, "/tapes/TAPE01L6", ConvertOptions{FS: fsys}); !errors.Is(err, libcart.ErrInUse) {
 		t.Errorf("beside another import: %v", err)
 	}
 	running.Close()
-	if _, err := Convert(t.Context(), source, "/home/TAPE01L6", ConvertOptions{FS: fsys}); err != nil {
+	if _, err := Convert(t.Context(), source, "/tapes/TAPE01L6", ConvertOptions{FS: fsys}); err != nil {
 		t.Error(err)
 	}
-	if _, err := Convert(t.Context(), source, "/home/TAPE01L6", ConvertOptions{FS: fsys}); !errors.Is(err, libcart.ErrExists) {
+	if _, err := Convert(t.Context(), source, "/tapes/TAPE01L6", ConvertOptions{FS: fsys}); !errors.Is(err, libcart.ErrExists) {
 		t.Errorf("a second time: %v", err)
 	}
-	if left, err := fsys.ReadDir("/home"); err != nil || len(left) != 1 {
+	if left, err := fsys.ReadDir("/tapes"); err != nil || len(left) != 1 {
 		t.Errorf("there is %v, %v", left, err)
 	}
 }

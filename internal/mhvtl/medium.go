@@ -13,15 +13,14 @@ import (
 // name, else the one with its density code, assigned by the same organisation.
 // mhVTL's own number of the medium type means something else in each release,
 // and one density code stands for several media.
-func findMedium(m *Memory, dirs ...string) (*personality.Medium, error) {
-	if m.Kind == kindClean {
-		return findCleaner(m, dirs...)
-	}
+func findMedium(m *Memory, media []*personality.Medium) (*personality.Medium, error) {
 	var byCode *personality.Medium
-	for _, name := range personality.MediumNames(dirs...) {
-		medium, err := personality.LoadMedium(name, dirs...)
-		if err != nil {
-			return nil, err
+	for _, medium := range media {
+		if m.Kind == kindClean {
+			if medium.Clean && (m.Assigned == "" || strings.EqualFold(medium.Organization, m.Assigned)) {
+				return medium, nil
+			}
+			continue
 		}
 		if medium.Clean || m.Assigned != "" && !strings.EqualFold(medium.Organization, m.Assigned) {
 			continue
@@ -33,25 +32,13 @@ func findMedium(m *Memory, dirs ...string) (*personality.Medium, error) {
 			byCode = medium
 		}
 	}
-	if byCode == nil {
-		return nil, fmt.Errorf("%w stands for density code %02Xh, %q (%s), of %q; there are %s",
-			ErrMedium, m.Density, m.DensityName, m.Description, m.Assigned, strings.Join(personality.MediumNames(dirs...), ", "))
+	switch {
+	case byCode != nil:
+		return byCode, nil
+	case m.Kind == kindClean:
+		return nil, fmt.Errorf("%w is a cleaning cartridge of %q", ErrMedium, m.Assigned)
 	}
-	return byCode, nil
-}
-
-// findCleaner finds a cleaning cartridge of the same family.
-func findCleaner(m *Memory, dirs ...string) (*personality.Medium, error) {
-	for _, name := range personality.MediumNames(dirs...) {
-		medium, err := personality.LoadMedium(name, dirs...)
-		if err != nil {
-			return nil, err
-		}
-		if medium.Clean && (m.Assigned == "" || strings.EqualFold(medium.Organization, m.Assigned)) {
-			return medium, nil
-		}
-	}
-	return nil, fmt.Errorf("%w is a cleaning cartridge of %q", ErrMedium, m.Assigned)
+	return nil, fmt.Errorf("%w stands for density code %02Xh, %q (%s), of %q", ErrMedium, m.Density, m.DensityName, m.Description, m.Assigned)
 }
 
 // kindOf is the kind of cartridge in the words of vtl.yaml; ok is false for
@@ -78,7 +65,10 @@ func (t *Tape) spec(barcode, medium string, notes *notes, dirs ...string) (libca
 	if medium != "" {
 		model, err = personality.LoadMedium(medium, dirs...)
 	} else {
-		model, err = findMedium(m, dirs...)
+		var media []*personality.Medium
+		if media, err = loadMedia(dirs); err == nil {
+			model, err = findMedium(m, media)
+		}
 	}
 	if err != nil {
 		return libcart.Spec{}, err
