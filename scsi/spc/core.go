@@ -169,18 +169,23 @@ func (c *Core) NexusAttached(n *scsi.Nexus) {
 	c.pr.attach(n)
 }
 
-// NexusDetached implements scsi.Device. A closed nexus loses its reservation,
-// its prevention of medium removal and its mode parameters; a persistent
-// reservation stays.
+// NexusDetached implements scsi.Device. A nexus that was lost no longer prevents
+// medium removal, even if its initiator port comes back (SPC-3 6.13); a closed
+// one loses its reservation and its mode parameters too. A persistent reservation
+// stays.
 func (c *Core) NexusDetached(n *scsi.Nexus, e scsi.NexusEvent) {
 	delete(c.echo, n)
+	was := c.RemovalPrevented()
 	if e == scsi.NexusReinstated {
+		if s := c.nexuses[n]; s != nil {
+			s.prevents = false
+		}
+		c.preventMayHaveChanged(was)
 		return
 	}
 	if c.reserved == n {
 		c.reserved = nil
 	}
-	was := c.RemovalPrevented()
 	delete(c.nexuses, n)
 	c.preventMayHaveChanged(was)
 	c.pr.detach(n)
