@@ -360,3 +360,36 @@ func TestMatch(t *testing.T) {
 		}
 	}
 }
+
+// FuzzCommandLine: whatever is typed, the answer is a status and a text, and a
+// suite that does not run stays as it is.
+func FuzzCommandLine(f *testing.F) {
+	for _, s := range []string{
+		"library load map VTL001L9", "11 TapeAlert 80000", "10 move slot 1 drive 2", "11 delay load 1e309", "--json status",
+		"drive", "library 10", "99999999999999999999 status", "10 add slot -1", "remove drive x", "--timeout=nan status", "11 append only",
+	} {
+		f.Add(s)
+	}
+	dir := f.TempDir()
+	file := filepath.Join(dir, "vtl.yaml")
+	f.Fuzz(func(t *testing.T, line string) {
+		words := strings.Fields(line)
+		for _, w := range words {
+			// What runs a suite or names other files is not for here.
+			if w == "up" || strings.HasPrefix(w, "--c") || strings.HasPrefix(w, "--s") {
+				return
+			}
+		}
+		if err := os.WriteFile(file, []byte(oneLibrary), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		var out, errs bytes.Buffer
+		status := run(t.Context(), append([]string{"--config", file, "--state", dir}, words...), &out, &errs)
+		if status != exitOK && status != exitRefused && status != exitUsage {
+			t.Errorf("status %d", status)
+		}
+		if status != exitOK && errs.Len() == 0 {
+			t.Errorf("%q: status %d without a word", line, status)
+		}
+	})
+}

@@ -25,6 +25,9 @@ const (
 	exitUsage   = 2
 )
 
+// maxTimeout is the largest --timeout in seconds.
+const maxTimeout = 86400
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
@@ -59,8 +62,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	switch {
 	case err != nil:
 		err = usageError{err.Error()}
-	case *timeout < 0:
-		err = usageError{"--timeout is negative"}
+	case !(*timeout >= 0 && *timeout <= maxTimeout):
+		err = usageError{fmt.Sprintf("--timeout is from 0 to %d seconds", maxTimeout)}
 	case *version || *old:
 		fmt.Fprintln(stdout, "vtlcmd", daemon.Version())
 		return exitOK

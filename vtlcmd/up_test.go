@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -16,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"govtl/bus"
 )
 
 // programs is where the suite's programs are: VTL_BIN, or built once for all tests.
@@ -355,5 +358,36 @@ func TestLiveChange(t *testing.T) {
 	}
 	if len(after) != len(before) {
 		t.Errorf("daemons before %v, after %v", before, after)
+	}
+}
+
+// TestUpOnAnExternalBus points a suite at a bus that is not its own.
+func TestUpOnAnExternalBus(t *testing.T) {
+	dir := t.TempDir()
+	srv, err := bus.StartServer(bus.ServerOptions{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer srv.Close()
+	access, err := bus.ReadAccess(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := strings.TrimPrefix(access.URL, "nats://")
+	u := newUps(t, oneDrive+"bus:\n  url: nats://"+access.User+":"+access.Secret+"@"+at+"\n")
+	u.start()
+	if got := u.do("status"); !strings.Contains(got, "drive 11") || strings.Contains(got, "does not") {
+		t.Errorf("status:\n%s", got)
+	}
+	u.do("11", "load", "VTL001L9")
+	if srv.Clients() < 4 {
+		t.Errorf("%d clients on the external bus", srv.Clients())
+	}
+	if _, err := os.Stat(filepath.Join(u.dir, "state", "run", bus.FileName)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the suite has a bus of its own: %v", err)
+	}
+	u.stop()
+	if strings.Contains(u.output(), access.Secret) {
+		t.Error("the secret is in the output")
 	}
 }
