@@ -77,6 +77,10 @@ func (c *Cartridge) relocate(p *partition, object uint64) (format.Entry, error) 
 	var found []format.Entry
 	first := at.object
 	for at.object <= object {
+		if len(found) >= 4096 {
+			c.mendIndex(p, first, found)
+			first, found = at.object, found[:0]
+		}
 		var r format.Record
 		if p.header(&r, at.offset) == nil && at.follows(&r) {
 			e := format.EntryOf(&r)
@@ -86,16 +90,21 @@ func (c *Cartridge) relocate(p *partition, object uint64) (format.Entry, error) 
 		}
 		next := format.Entry{Kind: format.Lost, Offset: limit, Filemarks: uint32(at.filemarks), Epoch: at.epoch}
 		stop := object + 1
+		p.gap.first, p.gap.end = at.object, p.objects
 		if ok, err := p.resync(at, limit, &r); err == nil && ok {
+			p.gap.end = r.Object
 			next.Offset, stop = r.Offset, min(r.Object, stop)
+		}
+		if stop-at.object > maxLost {
+			return next, nil // not worth so many entries
 		}
 		for o := at.object; o < stop; o++ {
 			found = append(found, next)
 		}
-		at = place{object: stop, offset: next.Offset, filemarks: r.Filemarks, epoch: at.epoch}
+		at = place{object: stop, offset: next.Offset, filemarks: at.filemarks, epoch: at.epoch, loose: true}
 	}
 	c.mendIndex(p, first, found)
-	return found[object-first], nil
+	return found[len(found)-1], nil
 }
 
 // mendIndex stores entries of objects from first on that were found by other

@@ -44,6 +44,10 @@ type partition struct {
 		buf   [64 * format.EntrySize]byte
 	}
 
+	// gap is where objects were searched in vain since the cartridge was opened;
+	// only the owner uses it.
+	gap struct{ first, end uint64 }
+
 	// mended has entries that the index file lacks and that could not be
 	// written to it because it is open for reading only.
 	mended map[uint64]format.Entry
@@ -155,6 +159,7 @@ func (p *partition) cut(object uint64, end int64, filemarks uint64) error {
 	p.syncMu.Lock()
 	defer p.syncMu.Unlock()
 	p.page.n = 0
+	p.gap.first, p.gap.end = 0, 0
 	clear(p.mended)
 	if p.indexed > object {
 		if err := p.index.Truncate(format.EntryOffset(object)); err != nil {

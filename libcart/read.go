@@ -30,6 +30,9 @@ func (c *Cartridge) Read(max int) (Object, error) {
 	if err != nil {
 		return Object{}, err
 	}
+	if e.Kind == format.Lost && c.pos.Object >= p.gap.first && c.pos.Object < p.gap.end {
+		return Object{}, fmt.Errorf("%w: %s: object %d is lost", ErrDamaged, p.data.Name(), c.pos.Object)
+	}
 	b, err := c.readRecord(p, c.pos.Object, e, &c.reader.dec)
 	if errors.Is(err, errRecord) || e.Kind == format.Lost {
 		// The index may be what is wrong, or what was unreadable may be readable now.

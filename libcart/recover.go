@@ -2,11 +2,16 @@ package libcart
 
 import (
 	"errors"
+	"fmt"
 	"io"
 
 	"govtl/internal/vfs"
 	"govtl/libcart/internal/format"
 )
+
+// maxLost is how many objects in a row may be lost from data and index at once;
+// with more a cartridge is not loaded.
+const maxLost = 1 << 20
 
 // recoverPartition finds the end of data and makes index and data agree. When
 // the cartridge had been closed properly the meta file knows the end, and a look
@@ -238,11 +243,16 @@ func (c *Cartridge) follow(p *partition, at place, known, size int64, closed boo
 		}
 		if !found {
 			if m.Objects > at.object { // only the meta file's word is left for what was there
-				c.lose(p, at, m.Objects, m.End, m.Filemarks)
+				err = c.lose(p, at, m.Objects, m.End, m.Filemarks)
+			}
+			if err != nil {
+				return err
 			}
 			break
 		}
-		c.lose(p, at, r.Object, r.Offset, r.Filemarks)
+		if err := c.lose(p, at, r.Object, r.Offset, r.Filemarks); err != nil {
+			return err
+		}
 		at = place{object: r.Object, offset: r.Offset, filemarks: r.Filemarks, epoch: at.epoch}
 	}
 	p.epoch = at.epoch
@@ -263,7 +273,10 @@ func (p *partition) settle(durable int64, objects uint64, readOnly bool) {
 
 // lose gives the objects from a place on up to another, which are damaged, index
 // entries that say so.
-func (c *Cartridge) lose(p *partition, at place, object uint64, offset int64, filemarks uint64) {
+func (c *Cartridge) lose(p *partition, at place, object uint64, offset int64, filemarks uint64) error {
+	if object-at.object > maxLost {
+		return fmt.Errorf("%w: %s: index and data are lost, %d objects", ErrDamaged, p.data.Name(), object-at.object)
+	}
 	c.note("%s: objects %d to %d are damaged", p.data.Name(), at.object, object-1)
 	c.recovery.Clean = false
 	for o := at.object; o < object; o++ {
@@ -271,6 +284,7 @@ func (c *Cartridge) lose(p *partition, at place, object uint64, offset int64, fi
 	}
 	p.filemarks = filemarks
 	p.settle(offset, object, c.opts.ReadOnly)
+	return nil
 }
 
 // cutTail removes what lies beyond the end of data and makes everything before it

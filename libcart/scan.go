@@ -67,6 +67,11 @@ func (at place) mayFollow(r *format.Record) bool {
 // resync finds the first record header behind a place, up to limit, that may
 // follow it. It returns false when there is none.
 func (p *partition) resync(at place, limit int64, r *format.Record) (bool, error) {
+	size, err := p.data.Size()
+	if err != nil {
+		return false, err
+	}
+	limit = min(limit, size)
 	chunk := min(1<<20, max((limit-at.offset+4095)&^4095, 4096))
 	b := make([]byte, chunk+format.RecordSize)
 	for off := at.offset + format.Align; off < limit; off += chunk {

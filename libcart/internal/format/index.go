@@ -138,6 +138,8 @@ func DecodeEntry(e *Entry, b []byte, object uint64) error {
 		return invalid(what, "content without a block")
 	case uint64(e.Filemarks) > object:
 		return invalid(what, "more filemarks than objects")
+	case object > uint64(e.Offset-DataHeaderSize)/RecordSize:
+		return invalid(what, "more objects than fit before it")
 	}
 	return nil
 }

@@ -183,10 +183,10 @@ func DecodeMeta(b []byte) (Meta, error) {
 		return Meta{}, invalid(what, "wrong partitions")
 	}
 	for _, p := range m.Partitions {
-		if p.End < 0 || p.End > 1<<62 || p.Objects > 1<<62 || p.Filemarks > p.Objects || p.End%Align != 0 {
-			return Meta{}, invalid(what, "wrong end of data")
-		}
-		if m.State == Closed && p.End < DataHeaderSize {
+		closed := p.End >= DataHeaderSize && p.End <= 1<<62 && p.End%Align == 0 &&
+			p.Filemarks <= p.Objects && p.Objects <= uint64(p.End-DataHeaderSize)/RecordSize
+		none := p.End == 0 && p.Objects == 0 && p.Filemarks == 0
+		if m.State == Closed && !closed || m.State != Closed && !none {
 			return Meta{}, invalid(what, "wrong end of data")
 		}
 	}

@@ -98,8 +98,10 @@ func DecodeRecord(r *Record, b []byte) error {
 		return invalid(what, "wrong offset")
 	case r.Durable < 0 || r.Durable > r.Offset:
 		return invalid(what, "durable beyond itself")
-	case r.Filemarks > r.Object || r.Object > 1<<62:
+	case r.Filemarks > r.Object:
 		return invalid(what, "more filemarks than objects")
+	case r.Object > uint64(r.Offset-DataHeaderSize)/RecordSize:
+		return invalid(what, "more objects than fit before it")
 	case !zero(b[54:56]) || !zero(b[68:72]) || !zero(b[80:92]):
 		return invalid(what, "reserved bytes in use")
 	}
