@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -158,7 +159,14 @@ func (f *far) drive(s *bus.Service, id int) {
 	})
 }
 
-// type runs one command line against the far side.
+// questions are what the last command has asked.
+func (f *far) questions() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.asked)
+}
+
+// typed runs one command line against the far side.
 func (f *far) typed(words ...string) (status int, stdout, stderr string) {
 	f.t.Helper()
 	f.mu.Lock()
@@ -213,8 +221,8 @@ func TestCommandsAskAndPrint(t *testing.T) {
 			if stdout != tc.stdout+"\n" {
 				t.Errorf("printed %q, want %q", stdout, tc.stdout)
 			}
-			if len(f.asked) != 1 || f.asked[0] != tc.asked {
-				t.Errorf("asked %v, want %s", f.asked, tc.asked)
+			if asked := f.questions(); len(asked) != 1 || asked[0] != tc.asked {
+				t.Errorf("asked %v, want %s", asked, tc.asked)
 			}
 			status, stdout, stderr = f.typed(append([]string{"--json"}, strings.Fields(tc.words)...)...)
 			if status != exitOK || !json.Valid([]byte(stdout)) {
