@@ -24,6 +24,10 @@ import (
 // hookTimeout bounds the operator's move hook.
 const hookTimeout = 20 * time.Second
 
+// appearance is how long drives may take to come up beside the library before it
+// is called a fault.
+const appearance = 10 * time.Second
+
 // library is the daemon's state.
 type library struct {
 	*station.Station
@@ -83,7 +87,7 @@ func (l *library) open() error {
 	}
 	o := smc.Options{
 		Personality: l.model, Serial: l.config.Serial, Configuration: cfg, FS: vfs.OS{}, Dir: dir,
-		Drives: drives{l.Conn}, Log: l.Log, Events: l.event, Find: l.find, Trace: l.Tracer.Finished,
+		Drives: drives{l.Conn}, Log: l.Log, Events: l.event, Find: l.find, Trace: l.Tracer.Finished, Appearance: appearance,
 	}
 	if err := parseNAA(l.config.NAA, &o.NAA); err != nil {
 		return err

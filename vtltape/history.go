@@ -33,10 +33,9 @@ func (h *history) list() []bus.LoadRecord {
 	return slices.Clone(h.loads)
 }
 
-// event logs and publishes what happens in the drive. It is called with the
-// device in use and does not wait.
+// event publishes what happens in the drive, which has logged it. It is called
+// with the device in use and does not wait.
 func (d *drive) event(e ssc.Event) {
-	d.Log.Info(e.Kind, "barcode", e.Barcode, "text", e.Text)
 	switch e.Kind {
 	case "loaded":
 		d.history.add(e.Kind, e.Barcode, e.Text)

@@ -76,6 +76,10 @@ type Options struct {
 	// ProbeTimeout each question; Retry is how often a drive that does not
 	// answer is asked again. Zero: the defaults.
 	DriveTimeout, ProbeTimeout, Retry time.Duration
+
+	// Appearance is how long drives that start together with the changer may
+	// take to answer before anybody is told that they do not.
+	Appearance time.Duration
 }
 
 // Configuration is the part of the options that Reconfigure changes while the
@@ -104,6 +108,7 @@ type Changer struct {
 	log    *slog.Logger
 	model  *personality.Library
 	server *scsi.DeviceServer[*Changer]
+	began  time.Time
 	store  *store
 	mover  *mover
 	tasks  sync.WaitGroup // goroutines that finish detached tasks, and the prober
@@ -136,10 +141,12 @@ type Changer struct {
 // drive is what the changer knows of a drive.
 type drive struct {
 	DriveElement
-	checked bool // what it holds has been compared with the inventory
-	queued  bool // a job that does so waits
-	lost    string
-	state   DriveState // of the volume that the inventory has in it
+	checked  bool // what it holds has been compared with the inventory
+	queued   bool // a job that does so waits
+	lost     string
+	seen     bool // it has answered since the changer began
+	toldLost bool
+	state    DriveState // of the volume that the inventory has in it
 }
 
 // New opens a changer. Its state directory is locked until Close. Moves that a
@@ -155,7 +162,7 @@ func New(opt Options) (*Changer, error) {
 	setDefault(&opt.DriveTimeout, DefaultDriveTimeout)
 	setDefault(&opt.ProbeTimeout, DefaultProbeTimeout)
 	setDefault(&opt.Retry, DefaultRetry)
-	c := &Changer{opt: opt, log: opt.Log, model: opt.Personality, mover: newMover()}
+	c := &Changer{opt: opt, log: opt.Log, model: opt.Personality, mover: newMover(), began: time.Now()}
 	layout, drives, err := c.configure(opt.Configuration)
 	if err != nil {
 		return nil, err

@@ -84,23 +84,28 @@ func (c *Changer) request(ctx context.Context, e Element, limit time.Duration, c
 	return err
 }
 
-// answered notes whether a drive answers, and tells when that changes.
+// answered notes whether a drive answers, and tells when that changes. Drives
+// that start together with the changer have some time to appear.
 func (c *Changer) answered(d *drive, err error) {
 	c.mu.Lock()
-	was := d.lost
 	d.lost = ""
 	if err != nil && unreachable(err) {
 		d.lost = err.Error()
 		d.checked = false
 	}
+	d.seen = d.seen || d.lost == ""
 	lost := d.lost
+	tell := (lost != "") != d.toldLost && (lost == "" || d.seen || time.Since(c.began) > c.opt.Appearance)
+	if tell {
+		d.toldLost = lost != ""
+	}
 	c.mu.Unlock()
 	switch {
-	case was == "" && lost != "":
+	case tell && lost != "":
 		c.log.Warn("drive does not answer", "drive", d.ID, "err", lost)
 		c.event(Event{Kind: DriveLost, Drive: d.ID, Why: lost})
 		c.alert(alertDriveOffline, true)
-	case was != "" && lost == "":
+	case tell:
 		c.log.Info("drive answers again", "drive", d.ID)
 		c.event(Event{Kind: DriveBack, Drive: d.ID})
 	}
@@ -253,7 +258,9 @@ func (c *Changer) probe() {
 				go func() {
 					ctx, cancel := context.WithTimeout(c.ctx, c.opt.ProbeTimeout)
 					defer cancel()
-					if _, err := c.opt.Drives.State(ctx, d.ID); err == nil {
+					_, err := c.opt.Drives.State(ctx, d.ID)
+					c.answered(d, err)
+					if err == nil {
 						c.mu.Lock()
 						c.queueAudit(d, e)
 						c.mu.Unlock()
