@@ -84,6 +84,7 @@ func (s *suite) await(ctx context.Context, d config.Device) {
 		err := probe(attempt, s.current(), s.address(), d.Target)
 		cancel()
 		if err == nil || errors.Is(err, errNotForUs) {
+			s.takesOrders(ctx, d)
 			s.hasAnswered(d)
 			return
 		}
@@ -96,6 +97,27 @@ func (s *suite) await(ctx context.Context, d config.Device) {
 		}
 	}
 }
+
+// takesOrders waits until a device is on the bus too, so that whoever reads
+// "ready" may give it orders. Without a bus it serves initiators all the same:
+// then it is not waited for.
+func (s *suite) takesOrders(ctx context.Context, d config.Device) {
+	ctx, cancel := context.WithTimeout(ctx, busPatience)
+	defer cancel()
+	device := bus.Device{Kind: bus.Kind(d.Kind), ID: d.ID}
+	for ctx.Err() == nil {
+		if _, err := bus.Call(ctx, s.conn, bus.TargetStatus(device), bus.Empty{}); err == nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(probeAgain):
+		}
+	}
+}
+
+// busPatience is how long a target that answers is waited for on the bus.
+const busPatience = 5 * time.Second
 
 // hasAnswered prints the line of a target, and "ready" after the last.
 func (s *suite) hasAnswered(d config.Device) {
