@@ -25,6 +25,7 @@ type queue struct {
 	bytes             int64  // of blocks in the queue, as the initiator wrote them
 	waiting           int64  // bytes that no compressor has finished
 	limit             int64  // bound of bytes
+	stored            uint64 // bytes of blocks in the file since the cartridge was opened
 
 	codec    Codec
 	adaptive bool

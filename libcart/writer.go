@@ -91,6 +91,7 @@ func (w *writer) blocks(q *queue) {
 	q.mu.Lock()
 	if w.settle(q, err) {
 		p.addAll(w.entries[:n])
+		q.stored += uint64(bytes)
 		for i := range n {
 			q.bytes -= int64(w.slots[i].length)
 			*q.at(q.head) = slot{}
