@@ -10,64 +10,23 @@ import (
 	"govtl/scsi/spc/spctest"
 )
 
-// FuzzCommands sends whatever commands: none may panic, hang, or end in a way
-// that an initiator cannot understand. A command is a length of the CDB, the
-// CDB, a length of Data-Out, the Data-Out.
+// FuzzCommands sends whatever commands to the device; WAIT would wait.
 func FuzzCommands(f *testing.F) {
-	seed := func(parts ...[]byte) {
-		var b []byte
-		for _, p := range parts {
-			b = append(append(b, byte(len(p))), p...)
-		}
-		f.Add(b)
+	d, err := spctest.New(nil)
+	if err != nil {
+		f.Fatal(err)
 	}
-	seed([]byte{0x12, 1, 0x83, 0, 0xFF, 0}, nil, []byte{0x1A, 0, 0x3F, 0xFF, 0xFF, 0}, nil)
-	seed([]byte{0x5F, 0, 0, 0, 0, 0, 0, 0, 24, 0}, append(make([]byte, 8), make([]byte, 16)...),
-		[]byte{0x5F, 1, 3, 0, 0, 0, 0, 0, 24, 0}, make([]byte, 24), []byte{0x5E, 3, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0}, nil)
-	seed([]byte{0xA3, 0x0C, 0x80, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0}, nil, []byte{0xA0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0}, nil)
-	seed([]byte{0x15, 0x11, 0, 0, 20, 0}, append([]byte{0, 0, 0x10, 0}, make([]byte, 16)...), []byte{0x4C, 2, 0x4C, 0, 0, 0, 0, 0, 0, 0}, nil)
-	seed([]byte{0xA4, 6, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0}, make([]byte, 4), []byte{0x3B, 0x0A, 0, 0, 0, 0, 0, 0, 4, 0}, make([]byte, 4))
-	seed([]byte{0x1D, 0x10, 0, 0, 8, 0}, []byte{0x80, 0, 0, 4, 1, 0x60, 0, 0}, []byte{0x03, 1, 0, 0, 0xFF, 0}, nil)
-	f.Fuzz(func(t *testing.T, b []byte) {
+	d.Server.Close()
+	f.Add(append(append([]byte{10, 0x5F, 0, 0, 0, 0, 0, 0, 0, 24, 0, 24}, make([]byte, 15)...), 1, 0, 0, 0, 0, 0, 0, 0, 0))
+	f.Add([]byte{6, 0x15, 0x11, 0, 0, 20, 0, 20, 0, 0, 0x10, 0, 0x10, 0x0E, 0, 0, 0, 0, 1, 0x2C, 0, 0, 0, 0, 0, 0, 0, 0})
+	skip := func(cdb []byte) bool { return cdb[0] == 0xE3 }
+	scsitest.FuzzUnit(f, d.Commands(), skip, func(t *testing.T) scsi.LogicalUnit {
 		d, err := spctest.New(nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer d.Server.Close()
-		u := scsitest.InProcess(d.Server)
-		next := func() []byte {
-			if len(b) == 0 {
-				return nil
-			}
-			n := min(int(b[0]), len(b)-1)
-			p := b[1 : 1+n]
-			b = b[1+n:]
-			return p
-		}
-		for i := 0; len(b) > 0 && i < 50; i++ {
-			cdb, out := next(), next()
-			if len(cdb) == 0 || cdb[0] == 0xE3 { // WAIT waits
-				continue
-			}
-			who := string(rune('a' + i%2))
-			r, err := u.Execute(who, scsitest.Command{CDB: cdb, Out: out, ExpectedOut: -1, ExpectedIn: -1})
-			if err != nil {
-				t.Fatal(err)
-			}
-			switch r.Status {
-			case scsi.Good, scsi.ReservationConflict:
-				if len(r.Sense) > 0 {
-					t.Fatalf("% X: sense data with %v", cdb, r.Status)
-				}
-			case scsi.CheckCondition:
-				s, err := scsi.DecodeSense(r.Sense)
-				if err != nil || s.ASC == scsi.InternalTargetFailure || len(r.In) > 0 {
-					t.Fatalf("% X, % X: %v, %v, %d bytes", cdb, out, s, err, len(r.In))
-				}
-			default:
-				t.Fatalf("% X: %v", cdb, r.Status)
-			}
-		}
+		t.Cleanup(d.Server.Close)
+		return d.Server
 	})
 }
 
