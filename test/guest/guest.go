@@ -48,6 +48,11 @@ type Config struct {
 	// and starts iscsid, with settings of its own.
 	SCSI, Initiator bool
 
+	// Systemd boots the host's systemd as PID 1, with nothing enabled, and runs
+	// the command in a service of it: for units, as a user of systemctl meets
+	// them. It takes some seconds more.
+	Systemd bool
+
 	Modules []string // further kernel modules
 	Disks   []string // files that appear as /dev/ubda, /dev/ubdb, ... (at most 8)
 	Through []string // existing host directories that are written through
@@ -67,6 +72,8 @@ type plan struct {
 	Modules   []string // further module files, in load order
 	Through   []string
 	Initiator bool
+	Systemd   bool
+	Self      string // this program
 	Dir       string
 	Path      string // the variable PATH
 	Env       []string
@@ -149,10 +156,6 @@ func (g *Guest) boot(ctx context.Context, c Config, kernel string, memory int64,
 		return err
 	}
 	defer console.Close()
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
 	umlDir := filepath.Join(g.work, "uml")
 	if err := os.Mkdir(umlDir, 0o700); err != nil {
 		return err
@@ -160,7 +163,7 @@ func (g *Guest) boot(ctx context.Context, c Config, kernel string, memory int64,
 	args := []string{
 		"mem=" + strconv.FormatInt(memory>>20, 10) + "M",
 		"umid=" + filepath.Base(g.work), "uml_dir=" + umlDir,
-		"rootfstype=hostfs", "rootflags=/", "rw", "init=" + self, planVariable + "=" + filepath.Join(g.work, "plan"),
+		"rootfstype=hostfs", "rootflags=/", "rw", "init=" + p.Self, planVariable + "=" + filepath.Join(g.work, "plan"),
 		"con=null", "con0=null,fd:1", "ssl=null", "ssl0=null,fd:3", "ssl1=null,fd:4",
 		// Each of these saves boot time: no legacy ptys, no delay loop, no RAID benchmark.
 		"pty.legacy_count=0", "initcall_blacklist=raid6_select_algo", "quiet", "panic=-1",
@@ -263,7 +266,11 @@ func (g *Guest) Kill() {
 
 // plan resolves the configuration into what PID 1 does.
 func (c Config) plan(work string, command []string) (*plan, error) {
-	p := &plan{Work: work, Initiator: c.Initiator, Command: command, Dir: c.Dir}
+	p := &plan{Work: work, Initiator: c.Initiator, Systemd: c.Systemd, Command: command, Dir: c.Dir}
+	var err error
+	if p.Self, err = os.Executable(); err != nil {
+		return nil, err
+	}
 	modules, err := findModules()
 	if err != nil {
 		return nil, err

@@ -24,6 +24,9 @@ const planVariable = "VTL_GUEST_PLAN"
 // powers off and never returns.
 func Main() {
 	path := os.Getenv(planVariable)
+	if path != "" && os.Getenv(serviceVariable) != "" {
+		serve(path)
+	}
 	if os.Getpid() != 1 || path == "" {
 		return
 	}
@@ -53,9 +56,18 @@ func carryOut(path string) error {
 	if err := p.enterRoot(); err != nil {
 		return err
 	}
+	if p.Systemd {
+		return p.systemd(path)
+	}
 	if err := p.mounts(); err != nil {
 		return err
 	}
+	return p.work()
+}
+
+// work is what a booted guest does: drivers, the initiator, the command, and its
+// status.
+func (p *plan) work() error {
 	if err := loadModules(p.Modules); err != nil {
 		return err
 	}

@@ -28,6 +28,7 @@ func main() {
 	flag.StringVar(&c.Memory, "m", "1G", "memory of the guest")
 	flag.DurationVar(&c.Timeout, "t", 5*time.Minute, "bound on the whole run")
 	flag.StringVar(&c.Console, "o", "", "file that keeps the kernel's console")
+	flag.BoolVar(&c.Systemd, "S", false, "boot systemd, and run the command in a service of it")
 	modules := flag.String("k", "", "further kernel modules, separated by commas")
 	disks := flag.String("d", "", "files that become /dev/ubda, /dev/ubdb ..., separated by commas")
 	through := flag.String("w", "", "directories that are written through to the host, separated by commas")
