@@ -37,8 +37,10 @@ const (
 	works     fault = iota
 	dead            // the request does not arrive
 	lostReply       // it is carried out and the reply does not arrive
-	hangs           // it does not arrive, and only the deadline tells
-	hangsDone       // it is carried out, and only the deadline tells
+	late            // it does not arrive, and the deadline passes
+	lateDone        // it is carried out, and the deadline passes
+	hangs           // late, and waits for the deadline
+	hangsDone       // lateDone, and waits for the deadline
 	refuses         // the drive refuses the volume
 	restarted       // the drive has lost what it held
 	unsaved         // it lets go of the volume and could not save what was written
@@ -76,6 +78,11 @@ func (b *bay) request(ctx context.Context, op string, id int, do func(*bayDrive)
 	switch f {
 	case dead:
 		return ErrUnreachable
+	case late:
+		return fmt.Errorf("drive %d: %w", id, context.DeadlineExceeded)
+	case lateDone:
+		do(d)
+		return fmt.Errorf("drive %d: %w", id, context.DeadlineExceeded)
 	case hangs:
 		return wait()
 	case lostReply:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -141,11 +142,11 @@ type Changer struct {
 // drive is what the changer knows of a drive.
 type drive struct {
 	DriveElement
-	checked  bool // what it holds has been compared with the inventory
-	queued   bool // a job that does so waits
-	lost     string
-	seen     bool // it has answered since the changer began
-	toldLost bool
+	checked  bool       // what it holds has been compared with the inventory
+	queued   bool       // a job that does so waits
+	lost     string     // why it does not answer; empty: it does
+	seen     bool       // it has answered since the changer began
+	toldLost bool       // somebody was told that it does not answer
 	state    DriveState // of the volume that the inventory has in it
 }
 
@@ -197,7 +198,7 @@ func (c *Changer) start() error {
 	for _, b := range c.inv.resize(&c.layout) {
 		c.log.Warn("volume is on the shelf: its element is gone", "barcode", b)
 	}
-	for _, in := range c.store.journal.open {
+	for _, in := range slices.Clone(c.store.journal.open) { // end takes them out
 		if c.inv.has(in.ID) {
 			c.store.end(in.ID)
 			continue

@@ -137,7 +137,7 @@ func TestLibraryKilled(t *testing.T) {
 // comes back later, or without what it held.
 func TestDriveKilled(t *testing.T) {
 	for _, m := range crashMoves[1:] {
-		for _, f := range []fault{dead, lostReply, hangs, hangsDone, restarted, refuses} {
+		for _, f := range []fault{dead, lostReply, late, lateDone, restarted, refuses, unsaved} {
 			t.Run(fmt.Sprintf("%s/%d", m.name, f), func(t *testing.T) {
 				for n := 1; ; n++ {
 					l := crashLibrary(t, &vfs.Memory{}, func(vfs.Op) error { return nil })

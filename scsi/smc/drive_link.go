@@ -87,6 +87,9 @@ func (c *Changer) request(ctx context.Context, e Element, limit time.Duration, c
 // answered notes whether a drive answers, and tells when that changes. Drives
 // that start together with the changer have some time to appear.
 func (c *Changer) answered(d *drive, err error) {
+	if c.ctx.Err() != nil { // it is the changer that goes
+		return
+	}
 	c.mu.Lock()
 	d.lost = ""
 	if err != nil && unreachable(err) {
@@ -259,11 +262,12 @@ func (c *Changer) probe() {
 					ctx, cancel := context.WithTimeout(c.ctx, c.opt.ProbeTimeout)
 					defer cancel()
 					_, err := c.opt.Drives.State(ctx, d.ID)
-					c.answered(d, err)
-					if err == nil {
+					if err == nil { // the audit notes that it answers
 						c.mu.Lock()
 						c.queueAudit(d, e)
 						c.mu.Unlock()
+					} else {
+						c.answered(d, err)
 					}
 					answers <- question{d, e}
 				}()

@@ -47,6 +47,12 @@ func (e Element) String() string {
 	return e.Type.String() + " " + strconv.Itoa(e.Number)
 }
 
+// append appends what String returns.
+func (e Element) append(dst []byte) []byte {
+	dst = append(append(dst, e.Type.String()...), ' ')
+	return strconv.AppendInt(dst, int64(e.Number), 10)
+}
+
 // MarshalText writes the element as String does.
 func (e Element) MarshalText() ([]byte, error) { return []byte(e.String()), nil }
 

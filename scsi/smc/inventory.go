@@ -195,8 +195,8 @@ func (v *inventory) apply(id string) {
 
 // check reports a volume that is there twice, or one without a name.
 func (v *inventory) check() error {
-	seen := map[string]bool{}
-	see := func(vol *Volume, where string) error {
+	seen := make(map[string]bool, len(v.places[Storage])+len(v.shelf))
+	see := func(vol *Volume, where Element) error {
 		if vol == nil {
 			return nil
 		}
@@ -211,13 +211,13 @@ func (v *inventory) check() error {
 	}
 	for t := MediumTransport; t <= DataTransfer; t++ {
 		for i := range v.places[t] {
-			if err := see(v.places[t][i].volume, Element{t, i + 1}.String()); err != nil {
+			if err := see(v.places[t][i].volume, Element{t, i + 1}); err != nil {
 				return err
 			}
 		}
 	}
 	for _, vol := range v.shelf {
-		if err := see(vol, "shelf"); err != nil {
+		if err := see(vol, Element{}); err != nil {
 			return err
 		}
 	}

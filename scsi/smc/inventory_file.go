@@ -46,36 +46,88 @@ type volumeRecord struct {
 	Alternate string `json:"alternate,omitempty"`
 }
 
-// encode is the inventory file. The file of an inventory is always the same.
+// encode is the inventory file. The file of an inventory is always the same. It
+// is written field by field, because it is written for each move.
 func (v *inventory) encode() ([]byte, error) {
-	doc := inventoryDocument{Elements: []elementRecord{}, Applied: v.applied}
+	head := len(inventoryMagic) + 9
+	n := 0
+	for t := range v.places {
+		n += full(v.places[t])
+	}
+	b := make([]byte, head, head+1024+160*(n+len(v.shelf)))
+	b = append(b, `{"elements":[`...)
+	first := true
 	for t := MediumTransport; t <= DataTransfer; t++ {
 		for i := range v.places[t] {
 			p := &v.places[t][i]
 			if p.volume == nil {
 				continue
 			}
-			r := elementRecord{Element: Element{t, i + 1}, Volume: volumeRecord(*p.volume), Imported: p.imported}
+			b = appendSeparator(b, &first)
+			b = append(b, `{"element":"`...)
+			b = Element{t, i + 1}.append(b)
+			b = append(b, `","volume":`...)
+			b = appendVolume(b, p.volume)
 			if p.source != (Element{}) {
-				r.Source = &p.source
+				b = append(b, `,"source":"`...)
+				b = append(p.source.append(b), '"')
 			}
-			doc.Elements = append(doc.Elements, r)
+			if p.imported {
+				b = append(b, `,"imported":true`...)
+			}
+			b = append(b, '}')
 		}
 	}
+	b = append(b, "],\n\"shelf\":["...)
+	first = true
 	for _, s := range v.shelf {
-		doc.Shelf = append(doc.Shelf, volumeRecord(*s))
+		b = appendVolume(appendSeparator(b, &first), s)
 	}
-	var b bytes.Buffer
-	head := len(inventoryMagic) + 9
-	b.Write(make([]byte, head))
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(&doc); err != nil {
-		return nil, fmt.Errorf("smc: inventory: %w", err)
+	b = append(b, "],\n\"applied\":["...)
+	first = true
+	for _, id := range v.applied {
+		b = appendString(appendSeparator(b, &first), id)
 	}
-	file := b.Bytes()
-	copy(file, inventoryMagic+hexSum(file[head:])+"\n")
-	return file, nil
+	b = append(b, "]}\n"...)
+	copy(b, inventoryMagic+hexSum(b[head:])+"\n")
+	return b, nil
+}
+
+// appendSeparator begins a line, after a comma when it is not the first.
+func appendSeparator(b []byte, first *bool) []byte {
+	if !*first {
+		b = append(b, ',')
+	}
+	*first = false
+	return append(b, '\n')
+}
+
+func appendVolume(b []byte, v *Volume) []byte {
+	b = append(b, '{')
+	for i, f := range []struct{ name, value string }{
+		{"barcode", v.Barcode}, {"dir", v.Dir}, {"kind", v.Kind}, {"medium", v.Medium}, {"alternate", v.Alternate},
+	} {
+		if i > 1 && f.value == "" {
+			continue
+		}
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(append(append(b, '"'), f.name...), `":`...)
+		b = appendString(b, f.value)
+	}
+	return append(b, '}')
+}
+
+// appendString appends s as JSON.
+func appendString(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			j, _ := json.Marshal(s) // a string always encodes
+			return append(b, j...)
+		}
+	}
+	return append(append(append(b, '"'), s...), '"')
 }
 
 // hexSum is the CRC-32C of b in eight hex digits.

@@ -50,7 +50,7 @@ func prepareLibrary(t *testing.T, model string, change ...func(*Options)) *libra
 		Personality: m, Serial: "VTL0000010", FS: &vfs.Memory{}, Dir: "/state", Drives: l.bay,
 		Configuration: Configuration{Slots: 8, Mail: 2, DriveElements: []DriveElement{testDrive(11), testDrive(12)}},
 		Log:           slog.New(slog.DiscardHandler),
-		DriveTimeout:  20 * time.Millisecond, ProbeTimeout: 20 * time.Millisecond, Retry: 5 * time.Millisecond,
+		DriveTimeout:  time.Minute, ProbeTimeout: time.Minute, Retry: 5 * time.Millisecond,
 		Events: func(e Event) {
 			l.mu.Lock()
 			defer l.mu.Unlock()
@@ -305,7 +305,7 @@ func TestRefusals(t *testing.T) {
 		t.Errorf("removal prevented: %s", got)
 	}
 	l.bay.change(11, func(d *bayDrive) error { d.prevented = false; return nil })
-	for _, f := range []fault{dead, hangs} {
+	for _, f := range []fault{dead, late} {
 		l.bay.setFault(func(int, string, int) fault { return f })
 		if got := l.move("drive 1", "slot 1"); got != "2/04/00" {
 			t.Errorf("a drive that does not answer: %s", got)
@@ -327,7 +327,7 @@ func TestRefusals(t *testing.T) {
 // TestUnknownOutcome: a drive carries a request out and its reply is lost. The
 // command ends NOT READY; the next one finds out.
 func TestUnknownOutcome(t *testing.T) {
-	for _, f := range []fault{lostReply, hangsDone, dead, hangs} {
+	for _, f := range []fault{lostReply, lateDone, dead, late} {
 		l := newLibrary(t, "ibm-03584")
 		once := func(want string) func(int, string, int) fault {
 			return func(_ int, op string, _ int) fault {
@@ -364,7 +364,7 @@ func TestUnknownOutcome(t *testing.T) {
 		}
 		l.bay.setFault(nil)
 		want := "5/3B/0D"
-		if f == dead || f == hangs {
+		if f == dead || f == late {
 			want = "GOOD"
 		}
 		if got := l.move("slot 3", "drive 1"); got != want {

@@ -449,3 +449,67 @@ func TestUnsaved(t *testing.T) {
 		t.Error("no event tells of the loss")
 	}
 }
+
+// TestDeadline: a drive that hangs costs a command its deadline and no more.
+func TestDeadline(t *testing.T) {
+	for _, f := range []fault{hangs, hangsDone} {
+		l := newLibrary(t, "ibm-03584", func(o *Options) { o.DriveTimeout = time.Millisecond })
+		l.bay.setFault(func(_ int, op string, _ int) fault {
+			if op == "insert" {
+				return f
+			}
+			return works
+		})
+		if got := l.move("slot 1", "drive 1"); got != "2/04/00" {
+			t.Errorf("the move: %s", got)
+		}
+		l.bay.setFault(nil)
+		l.c.Close()
+		l.opt.DriveTimeout = time.Minute
+		l.start()
+		want := map[fault]string{hangs: "slot 1", hangsDone: "drive 1"}[f]
+		if w := l.where(); w["VTL001L8"] != want {
+			t.Errorf("the volume is in %s, not in %s", w["VTL001L8"], want)
+		}
+	}
+}
+
+// TestDeadDriveGoes: a drive that never answers again can be taken away; what it
+// held is on the shelf, a move that it left open is settled.
+func TestDeadDriveGoes(t *testing.T) {
+	l := newLibrary(t, "ibm-03584")
+	l.move("slot 1", "drive 1")
+	l.bay.setFault(func(_ int, op string, id int) fault {
+		if id == 11 || op == "insert" {
+			return lostReply
+		}
+		return works
+	})
+	l.move("slot 2", "drive 2")
+	l.bay.setFault(func(int, string, int) fault { return dead })
+	l.move("drive 1", "slot 1")
+	l.move("drive 2", "slot 2")
+	cfg := Configuration{Slots: 8, Mail: 2}
+	if err := l.c.Reconfigure(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	if n := l.c.Status().Unsettled; n != 0 {
+		t.Errorf("%d moves are not settled", n)
+	}
+	inv := l.c.inventory()
+	if _, ok := inv.onShelf("VTL001L8"); !ok {
+		t.Error("what the dead drive held is not on the shelf")
+	}
+	if e, _ := inv.find("VTL002L8"); e != (Element{Storage, 2}) {
+		t.Errorf("the volume of the open move is in %s", e)
+	}
+	l.bay.setFault(nil)
+	l.bay.drives = newBay(11, 12).drives
+	if err := l.c.Reconfigure(t.Context(), l.opt.Configuration); err != nil {
+		t.Fatal(err)
+	}
+	if got := l.move("slot 2", "drive 2"); got != "GOOD" {
+		t.Errorf("with new drives: %s", got)
+	}
+	l.where()
+}

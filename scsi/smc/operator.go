@@ -169,7 +169,7 @@ func (c *Changer) AddVolumes(vols []Volume, slot int) ([]Element, error) {
 		next := 1
 		for i := range vols {
 			vol := vols[i]
-			if e, ok := where[vol.Barcode]; ok {
+			if e := where[vol.Barcode]; e != (Element{}) {
 				p := v.at(e)
 				p.volume = refreshed(p.volume, vol)
 				at = append(at, e)
@@ -273,7 +273,7 @@ func (c *Changer) SetAlerts(ctx context.Context, mask uint64) error {
 
 // Move moves a volume as MOVE MEDIUM does, and returns its barcode when it is
 // where it should be. Reservations of initiators do not bind the operator;
-// everything else does.
+// everything else does. Initiators get 28h/00h.
 func (c *Changer) Move(ctx context.Context, from, to Element) (barcode string, err error) {
 	err = c.await(ctx, func(ctx context.Context) error {
 		if inv, _ := c.snapshot(); inv.volume(from) != nil {
@@ -281,6 +281,9 @@ func (c *Changer) Move(ctx context.Context, from, to Element) (barcode string, e
 		}
 		return c.moveOne(ctx, way{from: from, to: to})
 	})
+	if err == nil {
+		c.attend(scsi.NotReadyToReadyChange, nil)
+	}
 	return barcode, err
 }
 

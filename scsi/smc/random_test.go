@@ -46,7 +46,6 @@ func TestRandomMoves(t *testing.T) {
 	l := prepareLibrary(t, "ibm-03584", func(o *Options) {
 		o.FS, o.Dir, o.Slots, o.Mail = mem, "/state", 12, 3
 		o.DriveElements = append(o.DriveElements, testDrive(13), testDrive(14))
-		o.DriveTimeout, o.ProbeTimeout = o.DriveTimeout/10, o.ProbeTimeout/10
 	})
 	l.bay = newBay(11, 12, 13, 14)
 	l.bay.drives[14].takes = map[string]bool{"LTO8": true}
@@ -136,9 +135,9 @@ func (l *library) misbehave(seed uint64) {
 		case n < 15:
 			return lostReply
 		case n < 16:
-			return hangs
+			return late
 		case n < 17:
-			return hangsDone
+			return lateDone
 		case n < 40:
 			return refuses
 		case n < 45:

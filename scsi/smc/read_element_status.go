@@ -139,7 +139,7 @@ func (c *Changer) newStatusReport(q statusQuery) *statusReport {
 	for _, d := range c.drives {
 		s := driveStatus{}
 		if d != nil {
-			s = driveStatus{present: true, loaded: d.state.Loaded, lost: d.lost != "", id: c.dvcid(d)}
+			s = driveStatus{present: true, loaded: d.state.Loaded || !d.checked, lost: d.lost != "", id: c.dvcid(d)}
 		}
 		r.id = max(r.id, len(s.id))
 		r.drives = append(r.drives, s)

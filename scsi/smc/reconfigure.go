@@ -12,17 +12,17 @@ import (
 // Reconfigure changes the number of slots and mail slots, and the drives, while
 // the changer runs. When it takes something away it waits for the moves that
 // were asked for before. Volumes in elements that go are on the shelf then; a
-// drive that holds a volume and one that an unsettled move concerns are not
-// taken away. Initiators get 2Ah/01h and 28h/00h. When it returns an error
+// drive that holds a volume, or that an unsettled move concerns, is only taken
+// away when it does not answer. Initiators get 2Ah/01h and 28h/00h. When it returns an error
 // nothing has changed.
 func (c *Changer) Reconfigure(ctx context.Context, cfg Configuration) error {
 	if c.configured(cfg) {
 		return nil
 	}
 	if c.onlyGrows(cfg) {
-		return c.reconfigure(cfg)
+		return c.reconfigure(ctx, cfg)
 	}
-	return c.await(ctx, func(context.Context) error { return c.reconfigure(cfg) })
+	return c.await(ctx, func(ctx context.Context) error { return c.reconfigure(ctx, cfg) })
 }
 
 // configured reports whether a configuration is what there is.
@@ -56,7 +56,7 @@ func (c *Changer) onlyGrows(cfg Configuration) bool {
 	return true
 }
 
-func (c *Changer) reconfigure(cfg Configuration) error {
+func (c *Changer) reconfigure(ctx context.Context, cfg Configuration) error {
 	l, drives, err := c.configure(cfg)
 	if err != nil {
 		return err
@@ -70,21 +70,31 @@ func (c *Changer) reconfigure(cfg Configuration) error {
 	if err := c.mayGo(&l, drives); err != nil {
 		return err
 	}
+	gone := c.leaving(drives)
 	var shelved []string
 	c.saving.Lock()
-	defer c.saving.Unlock()
 	next, err := c.changed(func(v *inventory) error {
 		shelved = v.resize(&l)
+		for _, e := range gone {
+			if vol := v.volume(e); vol != nil { // its drive is dead
+				v.take(vol.Barcode)
+				v.toShelf(vol)
+				shelved = append(shelved, vol.Barcode)
+			}
+		}
 		return nil
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		if err = c.store.writeInventory(next); err != nil {
+			c.mu.Lock()
+			c.unsaved = true
+			c.mu.Unlock()
+			err = fmt.Errorf("%w: %w", errStore, err)
+		}
 	}
-	if err := c.store.writeInventory(next); err != nil {
-		c.mu.Lock()
-		c.unsaved = true
-		c.mu.Unlock()
-		return fmt.Errorf("%w: %w", errStore, err)
+	if err != nil {
+		c.saving.Unlock()
+		return err
 	}
 	c.mu.Lock()
 	for i, d := range drives {
@@ -96,11 +106,16 @@ func (c *Changer) reconfigure(cfg Configuration) error {
 	c.layout, c.drives, c.inv = l, drives, next
 	c.opt.Configuration = cfg
 	c.mu.Unlock()
+	c.saved(next)
+	c.saving.Unlock()
 	for _, b := range shelved {
-		c.log.Warn("volume is on the shelf: its element is gone", "barcode", b)
 		c.event(Event{Kind: Exported, Barcode: b, Why: "its element is gone"})
 	}
-	c.saved(next)
+	if len(gone) > 0 {
+		if err := c.settleTouching(ctx, gone...); err != nil {
+			c.log.Warn("a move of a drive that was taken away is not settled", "err", err)
+		}
+	}
 	c.attend(scsi.ModeParametersChanged, nil)
 	c.attend(scsi.NotReadyToReadyChange, nil)
 	c.event(Event{Kind: Reconfigured})
@@ -108,25 +123,29 @@ func (c *Changer) reconfigure(cfg Configuration) error {
 	return nil
 }
 
-// mayGo refuses to take away elements that a move is not settled on, and drives
-// that hold a volume.
-func (c *Changer) mayGo(l *layout, drives []*drive) error {
+// leaving lists the elements whose drive goes or is another one from now on.
+func (c *Changer) leaving(drives []*drive) []Element {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for i := range c.open {
-		for _, leg := range c.open[i].Legs {
-			if !l.has(leg.From) || !l.has(leg.To) {
-				return becomingReady(c.open[i])
-			}
+	var gone []Element
+	for i, d := range c.drives {
+		if d != nil && (i >= len(drives) || drives[i] == nil || drives[i].ID != d.ID) {
+			gone = append(gone, Element{DataTransfer, i + 1})
 		}
 	}
-	for i, d := range c.drives {
-		if d == nil {
-			continue
-		}
-		e := Element{DataTransfer, i + 1}
-		stays := i < len(drives) && drives[i] != nil && drives[i].ID == d.ID
-		if stays {
+	return gone
+}
+
+// mayGo refuses to take away elements that a move is not settled on, and drives
+// that hold a volume, unless the drive is dead: then it is the operator who
+// knows that it holds nothing any more.
+func (c *Changer) mayGo(l *layout, drives []*drive) error {
+	gone := c.leaving(drives)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, e := range gone {
+		d := c.linked(e)
+		if d.lost != "" {
 			continue
 		}
 		if v := c.inv.volume(e); v != nil {
@@ -134,6 +153,15 @@ func (c *Changer) mayGo(l *layout, drives []*drive) error {
 		}
 		if in, ok := c.unsettled(e); ok {
 			return becomingReady(in)
+		}
+	}
+	for i := range c.open {
+		for _, leg := range c.open[i].Legs {
+			for _, e := range []Element{leg.From, leg.To} {
+				if !l.has(e) && e.Type != DataTransfer {
+					return becomingReady(c.open[i])
+				}
+			}
 		}
 	}
 	return nil

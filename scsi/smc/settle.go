@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"fmt"
 	"slices"
+
+	"govtl/scsi"
 )
 
 // settleTouching settles the moves that have begun, did not end, and concern one
@@ -146,6 +148,7 @@ func (c *Changer) rehouse(barcode string, from Element, why string) {
 			to = v.shelter(p, usable)
 		}
 	})
+	c.attend(scsi.NotReadyToReadyChange, nil)
 	c.event(Event{Kind: Reconciled, Barcode: barcode, From: from, To: to, Why: why})
 }
 
@@ -188,6 +191,7 @@ func (c *Changer) adopt(ctx context.Context, d *drive, e Element, st DriveState)
 		v.put(e, p)
 	})
 	c.holds(d, st)
+	c.attend(scsi.NotReadyToReadyChange, nil)
 	c.event(Event{Kind: Reconciled, Barcode: st.Barcode, From: from, To: e, Drive: d.ID, Why: "the drive holds it"})
 	return nil
 }

@@ -331,6 +331,7 @@ func (c *Changer) conclude(in intent, at []Element) {
 		}
 	})
 	for _, e := range sheltered {
+		c.attend(scsi.NotReadyToReadyChange, nil)
 		c.event(e)
 	}
 }
