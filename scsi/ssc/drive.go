@@ -104,6 +104,7 @@ type Drive struct {
 	zero      libcart.Counters // what resettable log pages count from
 	stats     stats
 	started   time.Time
+	streamed  time.Time // until when the tape is busy with what was moved, see pace
 
 	// Mode parameters that the data path needs, see takeModes.
 	buffer   byte  // BUFFERED MODE of the mode parameter header: 0 or 1

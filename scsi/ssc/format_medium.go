@@ -39,7 +39,7 @@ func (d *Drive) formatMedium(t *scsi.Task) error {
 	if len(sizes) > 1 {
 		d.raise(alertCapacityReduced)
 	}
-	return d.finish(t, t.CDB[1]&0x01 != 0, d.delays.Rewind, scsi.FormatInProgress)
+	return d.finish(t, t.CDB[1]&0x01 != 0, formatting, d.delays.Rewind)
 }
 
 // requestedPartitions are the sizes that mode page 11h says: those asked for, else
@@ -131,5 +131,5 @@ func (d *Drive) setCapacity(t *scsi.Task) error {
 	}
 	d.in.capacitySet = true
 	d.Attend(scsi.ModeParametersChanged, nil)
-	return d.finish(t, t.CDB[1]&0x01 != 0, d.delays.Rewind, scsi.OperationInProgress)
+	return d.finish(t, t.CDB[1]&0x01 != 0, formatting, d.delays.Rewind)
 }

@@ -30,7 +30,7 @@ func (d *Drive) loadUnload(t *scsi.Task) error {
 // load threads the medium, or takes a threaded one to the beginning of partition 0.
 func (d *Drive) load(t *scsi.Task, immed bool) error {
 	if d.in.info.Kind == libcart.Cleaning {
-		return senseCleaning
+		return d.notLoaded()
 	}
 	if d.in.loaded() {
 		if err := d.flush(t); err != nil {
@@ -40,18 +40,13 @@ func (d *Drive) load(t *scsi.Task, immed bool) error {
 			return senseFor(err)
 		}
 		d.positionKnown()
-		return d.finish(t, immed, d.delays.Rewind, scsi.RewindOperationInProgress)
+		return d.finish(t, immed, rewinding, d.delays.Rewind)
 	}
 	if err := d.thread(); err != nil {
 		return d.loadSense(err)
 	}
 	d.server.Attend(scsi.NotReadyToReadyChange, t.Nexus)
-	if takes := d.delays.Load + d.delays.Thread; immed {
-		d.begin(takes, scsi.NotReady, scsi.BecomingReady, nil)
-	} else {
-		return pause(t, takes)
-	}
-	return nil
+	return d.finish(t, immed, loading, d.delays.Load+d.delays.Thread)
 }
 
 // unload lets go of the medium; it stays in the drive until the changer or the
@@ -64,7 +59,7 @@ func (d *Drive) unload(t *scsi.Task, immed, hold bool) error {
 	if err := d.unthread(hold); err != nil {
 		return d.writeError(err)
 	}
-	return d.finish(t, immed, d.delays.Unload, scsi.OperationInProgress)
+	return d.finish(t, immed, unloading, d.delays.Unload)
 }
 
 // loadSense is the sense data of a load that failed.

@@ -62,7 +62,7 @@ func (d *Drive) locate(t *scsi.Task, immed bool, move func() error) error {
 	if err != nil {
 		return senseFor(err)
 	}
-	return d.finish(t, immed, d.delays.Position, scsi.LocateOperationInProgress)
+	return d.finish(t, immed, locating, d.delays.Position)
 }
 
 // rewind is REWIND, SSC-4 7.12: to the beginning of the current partition.
@@ -74,7 +74,7 @@ func (d *Drive) rewind(t *scsi.Task) error {
 		return senseFor(err)
 	}
 	d.positionKnown()
-	return d.finish(t, t.CDB[1]&0x01 != 0, d.delays.Rewind, scsi.RewindOperationInProgress)
+	return d.finish(t, t.CDB[1]&0x01 != 0, rewinding, d.delays.Rewind)
 }
 
 // flush makes what is buffered durable before the medium moves. A failure

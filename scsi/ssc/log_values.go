@@ -120,7 +120,10 @@ func (d *Drive) deviceStatus() [4]byte {
 	if d.in != nil {
 		b[0] |= 0x20 | flag(d.in.loaded() && (d.in.info.WriteProtected || d.in.readOnly), 0x08) // MACC, WRTP
 		b[1] = 0x10                                                                             // MPRSNT
-		if d.in.loaded() {
+		switch moving := d.motion.refuses(d.opt.Now()) != nil; {
+		case moving && (d.motion.activity == loading || d.motion.activity == unloading):
+			b[1] |= 0x84 // INXTN, MSTD
+		case d.in.loaded():
 			b[1] |= 0x07 // MSTD, MTHRD, MOUNTED
 		}
 	}
@@ -130,7 +133,7 @@ func (d *Drive) deviceStatus() [4]byte {
 	case d.in != nil && d.in.info.Kind == libcart.Cleaning:
 		b[2] = 0x01
 	case d.motion.refuses(d.opt.Now()) != nil:
-		b[2] = d.motion.activity
+		b[2] = byte(d.motion.activity)
 	}
 	b[3] = flag(d.alerts.Active() != 0, 0x01) // TAFC
 	return b

@@ -18,6 +18,9 @@ type medium struct {
 	// memoryOnly: unloaded with HOLD, seated with its memory readable.
 	memoryOnly bool
 
+	// usedUp: a cleaning cartridge that cleans no more.
+	usedUp bool
+
 	// lost: the position is not known, see Drive.Resume.
 	lost bool
 

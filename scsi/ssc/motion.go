@@ -9,6 +9,9 @@ import (
 // Delays are how long the drive's motions take.
 type Delays struct {
 	Load, Unload, Rewind, Position, Thread time.Duration
+
+	// Rate is the streaming rate in bytes per second; 0 is as fast as it goes.
+	Rate float64
 }
 
 // motion is an operation that goes on after its command has ended (IMMED, or the
@@ -17,8 +20,30 @@ type Delays struct {
 type motion struct {
 	sense         *scsi.Sense // what commands get meanwhile
 	request       *scsi.Sense // what REQUEST SENSE gets meanwhile
-	activity      byte        // DT DEVICE ACTIVITY of log page 11h
+	activity      activity
 	begun, ending time.Time
+}
+
+// activity is DT DEVICE ACTIVITY of log page 11h, ADC-3 table 14.
+type activity byte
+
+// The activities that take a while.
+const (
+	loading    activity = 0x02
+	unloading  activity = 0x03
+	locating   activity = 0x07
+	rewinding  activity = 0x08
+	formatting activity = 0x0A
+)
+
+// activitySense is what an activity is to commands that need a ready medium, and
+// to REQUEST SENSE.
+var activitySense = map[activity]struct{ sense, request *scsi.Sense }{
+	loading:    {scsi.NewSense(scsi.NotReady, scsi.BecomingReady), nil},
+	unloading:  {scsi.NewSense(scsi.NotReady, scsi.OperationInProgressNotReady), scsi.NewSense(scsi.NoSense, scsi.OperationInProgress)},
+	locating:   {scsi.NewSense(scsi.NotReady, scsi.OperationInProgressNotReady), scsi.NewSense(scsi.NoSense, scsi.LocateOperationInProgress)},
+	rewinding:  {scsi.NewSense(scsi.NotReady, scsi.OperationInProgressNotReady), scsi.NewSense(scsi.NoSense, scsi.RewindOperationInProgress)},
+	formatting: {scsi.NewSense(scsi.NotReady, scsi.FormatInProgress), nil},
 }
 
 // running reports whether an operation may still be in progress.
@@ -57,13 +82,13 @@ func (m *motion) progress(now time.Time) uint16 {
 	return uint16(min(0xFFFF, 0x10000*float64(now.Sub(m.begun))/float64(whole)))
 }
 
-// begin starts an operation that takes so long; none when it takes no time.
-func (d *Drive) begin(takes time.Duration, key scsi.SenseKey, asc scsi.ASC, request *scsi.Sense) {
+// begin starts an activity that takes so long; none when it takes no time.
+func (d *Drive) begin(what activity, takes time.Duration) {
 	if takes <= 0 {
 		return
 	}
-	now := d.opt.Now()
-	d.motion = motion{sense: scsi.NewSense(key, asc), request: request, begun: now, ending: now.Add(takes)}
+	now, a := d.opt.Now(), activitySense[what]
+	d.motion = motion{sense: a.sense, request: a.request, activity: what, begun: now, ending: now.Add(takes)}
 }
 
 // pause waits for as long as a motion takes, or until the task is aborted.
@@ -83,12 +108,9 @@ func pause(t *scsi.Task, takes time.Duration) error {
 
 // finish ends a command whose motion takes a while: with IMMED at once, with the
 // rest told as progress, else when the time has passed.
-func (d *Drive) finish(t *scsi.Task, immed bool, takes time.Duration, request scsi.ASC) error {
-	if takes <= 0 {
-		return nil
-	}
+func (d *Drive) finish(t *scsi.Task, immed bool, what activity, takes time.Duration) error {
 	if immed {
-		d.begin(takes, scsi.NotReady, scsi.OperationInProgressNotReady, scsi.NewSense(scsi.NoSense, request))
+		d.begin(what, takes)
 		return nil
 	}
 	return pause(t, takes)

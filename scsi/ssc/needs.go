@@ -52,6 +52,8 @@ func (d *Drive) Meets(t *scsi.Task, c *scsi.Command) error {
 // notLoaded is why the medium in the drive cannot be used.
 func (d *Drive) notLoaded() error {
 	switch {
+	case d.in.usedUp:
+		return senseUsedUp
 	case d.in.info.Kind == libcart.Cleaning:
 		return senseCleaning
 	case d.in.memoryOnly:
@@ -92,12 +94,12 @@ func (d *Drive) mayWrite() error {
 
 // promptRead reports that a READ would not wait for anything.
 func (d *Drive) promptRead(t *scsi.Task) bool {
-	return d.in.loaded() && !d.motion.running() && d.in.cart.ReadReady()
+	return d.in.loaded() && !d.motion.running() && d.delays.Rate == 0 && d.in.cart.ReadReady()
 }
 
 // promptWrite reports that a WRITE would not wait for anything.
 func (d *Drive) promptWrite(t *scsi.Task) bool {
-	if !d.in.loaded() || d.motion.running() || d.buffer == 0 || t.Out == nil || !d.in.changed || !d.in.appendKnown {
+	if !d.in.loaded() || d.motion.running() || d.delays.Rate > 0 || d.buffer == 0 || t.Out == nil || !d.in.changed || !d.in.appendKnown {
 		return false
 	}
 	return !d.in.cart.WriteWouldWait(len(t.Out.B))

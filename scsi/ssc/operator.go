@@ -59,7 +59,7 @@ func (d *Drive) Insert(ctx context.Context, dir, barcode, moveID string) error {
 			d.log.Error("the drive's memory was not saved", "err", err)
 		}
 		d.server.Attend(scsi.NotReadyToReadyChange, nil)
-		d.begin(d.delays.Load+d.delays.Thread, scsi.NotReady, scsi.BecomingReady, nil)
+		d.begin(loading, d.delays.Load+d.delays.Thread)
 		d.event("loaded", barcode, "%s %s", d.in.info.Medium, d.in.kind)
 		return nil
 	})
@@ -111,7 +111,7 @@ func (d *Drive) Load(ctx context.Context) error {
 			return err
 		}
 		d.server.Attend(scsi.NotReadyToReadyChange, nil)
-		d.begin(d.delays.Load+d.delays.Thread, scsi.NotReady, scsi.BecomingReady, nil)
+		d.begin(loading, d.delays.Load+d.delays.Thread)
 		return nil
 	})
 }
@@ -132,7 +132,7 @@ func (d *Drive) Eject(ctx context.Context, barcode string) error {
 		if err := d.unthread(false); err != nil {
 			return fmt.Errorf("%w: %w", ErrVolume, err)
 		}
-		d.begin(d.delays.Unload, scsi.NotReady, scsi.OperationInProgressNotReady, nil)
+		d.begin(unloading, d.delays.Unload)
 		return nil
 	})
 }
@@ -198,7 +198,7 @@ func (d *Drive) thread() error {
 	m.memoryOnly, m.lost, m.appendKnown, m.changed, m.warned = false, false, false, false, false
 	d.overwrite.cancel()
 	if m.info.Kind == libcart.Cleaning {
-		d.raise(alertCleaningMedium)
+		d.clean(c)
 		return c.Close()
 	}
 	m.cart, m.pending, m.capacitySet = c, nil, false

@@ -39,6 +39,9 @@ func (d *Drive) readVariable(t *scsi.Task, n *nexusState, length int, sili bool)
 		b.B = b.B[:length]
 	}
 	t.ReplyBuffer(b)
+	if err := d.pace(t, actual); err != nil {
+		return err
+	}
 	if actual == length || sili && (actual < length || n.blockLength == 0) {
 		return nil
 	}
@@ -67,6 +70,9 @@ func (d *Drive) readFixed(t *scsi.Task, n *nexusState, count uint32) error {
 			b.B = b.B[:want]
 		}
 		t.ReplyBuffer(b)
+		if err := d.pace(t, actual); err != nil {
+			return err
+		}
 		if actual != want {
 			return &scsi.Sense{Key: scsi.NoSense, ILI: true, Valid: true, Information: left}
 		}

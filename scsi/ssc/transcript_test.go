@@ -2,6 +2,7 @@ package ssc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"govtl/internal/buffer"
 	"govtl/libcart"
 	"govtl/scsi"
+	"govtl/scsi/personality"
 	"govtl/scsi/scsitest"
 )
 
@@ -27,9 +29,10 @@ func TestTranscripts(t *testing.T) {
 type switchable struct{ scsitest.Unit }
 
 func transcriptEnv(t *testing.T, model string) *scsitest.Env {
+	now := time.Unix(1_800_000_000, 0)
 	r := newRig(t, model, func(o *Options) {
 		o.NAA = 0x500507600F0F0F01
-		o.Now = func() time.Time { return time.Unix(1_800_000_000, 0) }
+		o.Now = func() time.Time { return now }
 	})
 	r.drive.Unit().Detach(r.nexus, scsi.NexusClosed)
 	u := &switchable{scsitest.InProcess(r.drive.Unit())}
@@ -83,6 +86,19 @@ func transcriptEnv(t *testing.T, model string) *scsitest.Env {
 			mask, _ := strconv.ParseUint(a[0], 16, 64)
 			all, err := r.drive.SetTapeAlert(ctx, mask)
 			return fmt.Sprintf("%016X", all), err
+		},
+		// delay MOTION SECONDS, and clock SECONDS: that many seconds pass.
+		"delay": func(a []string) (string, error) {
+			seconds, _ := strconv.ParseFloat(a[1], 64)
+			_, err := r.drive.SetDelay(ctx, a[0], personality.Seconds(seconds))
+			return "", err
+		},
+		"clock": func(a []string) (string, error) {
+			seconds, err := strconv.ParseFloat(a[0], 64)
+			return "", errors.Join(err, r.drive.Unit().Do(ctx, func(*Drive) error {
+				now = now.Add(personality.Seconds(seconds))
+				return nil
+			}))
 		},
 		"append-only": func(a []string) (string, error) { return "", r.drive.SetAppendOnly(ctx, a[0] == "on") },
 		// status shows what the operator sees.

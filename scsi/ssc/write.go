@@ -58,6 +58,9 @@ func (d *Drive) write(t *scsi.Task, fixed bool, length uint32) error {
 	if err := d.beforeChange(); err != nil {
 		return err
 	}
+	if err := d.pace(t, len(data)); err != nil {
+		return err
+	}
 	var zone libcart.Zone
 	if count == 1 {
 		b := t.TakeOut()
