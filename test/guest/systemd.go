@@ -17,7 +17,8 @@ const serviceVariable = "VTL_GUEST_SERVICE"
 
 // quiet are units of the host that have no place in a guest.
 var quiet = []string{"systemd-udev-trigger.service", "systemd-journal-flush.service", "e2scrub_reap.service",
-	"systemd-pstore.service", "getty@tty1.service", "console-getty.service", "apt-daily-upgrade.timer", "systemd-random-seed.service"}
+	"systemd-pstore.service", "getty@tty1.service", "console-getty.service", "apt-daily-upgrade.timer", "systemd-random-seed.service",
+	"iscsid.socket", "iscsid.service", "open-iscsi.service"}
 
 // commandUnit runs this program again, as what does the work.
 const commandUnit = `[Unit]
@@ -26,6 +27,9 @@ After=basic.target
 Type=oneshot
 Environment=%s=%s %s=1
 ExecStart=%s
+StandardOutput=tty
+StandardError=tty
+TTYPath=/dev/console
 TimeoutStartSec=infinity
 LimitNOFILE=65536
 `
