@@ -24,9 +24,10 @@ import (
 // is thrown away.
 type ramDisk struct {
 	*spc.Core
-	server *scsi.DeviceServer[*ramDisk]
-	data   []byte
-	most   int // MaxTransfer
+	server  *scsi.DeviceServer[*ramDisk]
+	data    []byte
+	most    int // MaxTransfer
+	ejected bool
 
 	mu      sync.Mutex // guards what follows
 	gate    chan struct{}
@@ -61,7 +62,7 @@ func newRAMDisk(t testing.TB, blocks int) *ramDisk {
 	}
 	d.Core, err = spc.New(spc.Config{
 		Log: slog.New(slog.DiscardHandler),
-		Inquiry: spc.InquiryData{DeviceType: 0, Version: 6, Format: 2, Vendor: "TEST", Product: "RAM DISK", Revision: "0001",
+		Inquiry: spc.InquiryData{DeviceType: 0, Removable: true, Version: 6, Format: 2, Vendor: "TEST", Product: "RAM DISK", Revision: "0001",
 			Length: 74, VersionDescriptors: []uint16{0x00A2, 0x0960, 0x0460, 0x04C0}, Bytes: map[int]uint8{7: 0x02}},
 		VPD: vpd, Modes: modes,
 		ModeHeader: func(_ *scsi.Nexus, _ page.Control) page.Header {
@@ -87,15 +88,49 @@ func newRAMDisk(t testing.TB, blocks int) *ramDisk {
 	return d
 }
 
-func (d *ramDisk) Meets(*scsi.Task, *scsi.Command) error { return nil }
+// loaded is what commands that need the medium need.
+const loaded scsi.Need = 1
+
+// Meets implements scsi.Device.
+func (d *ramDisk) Meets(*scsi.Task, *scsi.Command) error {
+	if d.ejected {
+		return scsi.NewSense(scsi.NotReady, scsi.MediumNotPresent)
+	}
+	return nil
+}
+
+func (d *ramDisk) startStop(t *scsi.Task) error {
+	if t.CDB[4]&0xF2 == 2 { // LOEJ, no power condition
+		if d.RemovalPrevented() {
+			return scsi.NewSense(scsi.IllegalRequest, scsi.MediumRemovalPrevented)
+		}
+		d.ejected = t.CDB[4]&1 == 0
+	}
+	return nil
+}
 
 func (d *ramDisk) MaxTransfer() int { return d.most }
 
 func ramRow(name string, data scsi.Direction, run func(*ramDisk, *scsi.Task) error, usage ...byte) scsi.Row[*ramDisk] {
+	needs := loaded
+	if name == "START STOP UNIT" || data == scsi.NoData && usage[0] == 0xFF {
+		needs = 0
+	}
 	return scsi.Row[*ramDisk]{
-		Command: scsi.Command{Name: name, Clause: "SBC-3 5", Data: data, Usage: usage}, Run: run,
+		Command: scsi.Command{Name: name, Clause: "SBC-3 5", Data: data, Usage: usage, Needs: needs}, Run: run,
 		Prompt: func(*ramDisk, *scsi.Task) bool { return true },
 	}
+}
+
+// shared rows pass a write exclusive reservation, exclusive ones no reservation.
+func shared(r scsi.Row[*ramDisk]) scsi.Row[*ramDisk] {
+	r.Access = scsi.SharedRead
+	return r
+}
+
+func exclusive(r scsi.Row[*ramDisk]) scsi.Row[*ramDisk] {
+	r.Access = scsi.Exclusive
+	return r
 }
 
 func ramAction(sa uint8, r scsi.Row[*ramDisk]) scsi.Row[*ramDisk] {
@@ -111,26 +146,28 @@ var (
 )
 
 var ramCommands = scsi.Table[*ramDisk]{
-	0x00: {spc.TestUnitReady[*ramDisk](0)},
+	0x00: {spc.TestUnitReady[*ramDisk](loaded)},
 	0x03: {spc.RequestSense[*ramDisk]()},
-	0x08: {ramRow("READ(6)", scsi.DataIn, (*ramDisk).read, usage6...)},
+	0x08: {shared(ramRow("READ(6)", scsi.DataIn, (*ramDisk).read, usage6...))},
 	0x0A: {ramRow("WRITE(6)", scsi.DataOut, (*ramDisk).write, usage6...)},
 	0x12: {spc.Inquiry[*ramDisk]()},
 	0x15: {spc.ModeSelect6[*ramDisk]()},
 	0x16: {spc.Reserve6[*ramDisk]()},
 	0x17: {spc.Release6[*ramDisk]()},
-	0x1A: {spc.ModeSense6[*ramDisk]()},
+	0x1A: {exclusive(spc.ModeSense6[*ramDisk]())},
+	0x1B: {ramRow("START STOP UNIT", scsi.NoData, (*ramDisk).startStop, 0x01, 0, 0, 0x03, 0)},
+	0x1E: {spc.PreventAllow[*ramDisk]()},
 	0x25: {ramRow("READ CAPACITY(10)", scsi.DataIn, (*ramDisk).readCapacity10, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0x01, 0)},
-	0x28: {ramRow("READ(10)", scsi.DataIn, (*ramDisk).read, usage10...)},
+	0x28: {shared(ramRow("READ(10)", scsi.DataIn, (*ramDisk).read, usage10...))},
 	0x2A: {ramRow("WRITE(10)", scsi.DataOut, (*ramDisk).write, usage10...)},
 	0x2E: {ramRow("WRITE AND VERIFY(10)", scsi.DataOut, (*ramDisk).write, usage10...)},
 	0x2F: {ramRow("VERIFY(10)", scsi.DataOut, (*ramDisk).verify, usage10...)},
 	0x35: {ramRow("SYNCHRONIZE CACHE(10)", scsi.NoData, (*ramDisk).synchronize, usage10...)},
 	0x55: {spc.ModeSelect10[*ramDisk]()},
-	0x5A: {spc.ModeSense10[*ramDisk]()},
+	0x5A: {exclusive(spc.ModeSense10[*ramDisk]())},
 	0x5E: spc.PersistentReserveIn[*ramDisk](),
 	0x5F: spc.PersistentReserveOut[*ramDisk](),
-	0x88: {ramRow("READ(16)", scsi.DataIn, (*ramDisk).read, usage16...)},
+	0x88: {shared(ramRow("READ(16)", scsi.DataIn, (*ramDisk).read, usage16...))},
 	0x8A: {ramRow("WRITE(16)", scsi.DataOut, (*ramDisk).write, usage16...)},
 	0x8E: {ramRow("WRITE AND VERIFY(16)", scsi.DataOut, (*ramDisk).write, usage16...)},
 	0x8F: {ramRow("VERIFY(16)", scsi.DataOut, (*ramDisk).verify, usage16...)},
@@ -138,7 +175,7 @@ var ramCommands = scsi.Table[*ramDisk]{
 	0x9E: {ramAction(0x10, ramRow("READ CAPACITY(16)", scsi.DataIn, (*ramDisk).readCapacity16, usage16...))},
 	0xA0: {spc.ReportLUNs[*ramDisk]()},
 	0xA3: {spc.ReportSupportedOperationCodes[*ramDisk](), spc.ReportSupportedTaskManagementFunctions[*ramDisk]()},
-	0xA8: {ramRow("READ(12)", scsi.DataIn, (*ramDisk).read, usage12...)},
+	0xA8: {shared(ramRow("READ(12)", scsi.DataIn, (*ramDisk).read, usage12...))},
 	0xAA: {ramRow("WRITE(12)", scsi.DataOut, (*ramDisk).write, usage12...)},
 	0xAE: {ramRow("WRITE AND VERIFY(12)", scsi.DataOut, (*ramDisk).write, usage12...)},
 	0xAF: {ramRow("VERIFY(12)", scsi.DataOut, (*ramDisk).verify, usage12...)},
