@@ -399,3 +399,38 @@ func TestEndIsLost(t *testing.T) {
 		t.Errorf("the volume is in %s, not on the shelf", w)
 	}
 }
+
+// TestTwoOpen: the journal shows two moves open, the inventory includes the first
+// of them.
+func TestTwoOpen(t *testing.T) {
+	mem := &vfs.Memory{}
+	l := crashLibrary(t, mem, func(vfs.Op) error { return nil })
+	leg := func(b string, slot int) []leg {
+		return []leg{{Volume: volumeRecord{Barcode: b}, From: Element{Storage, slot}, To: Element{DataTransfer, 2}}}
+	}
+	for id, b := range []string{"VTL002L8", "VTL003L8"} {
+		if err := l.c.store.begin(intent{ID: []string{"first", "second"}[id], Legs: leg(b, id+2)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.c.change(func(v *inventory) error { v.apply("first"); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	l.c.Close()
+	l.bay.setFault(func(int, string, int) fault { return dead })
+	l.start()
+	l.c.mu.Lock()
+	open := slices.Clone(l.c.open)
+	l.c.mu.Unlock()
+	if len(open) != 1 || open[0].ID != "second" {
+		t.Errorf("open after the start: %+v", open)
+	}
+	l.bay.setFault(nil)
+	if err := l.c.Audit(t.Context()); err != nil {
+		t.Error(err)
+	}
+	l.where()
+	if n := l.c.Status().Unsettled; n != 0 {
+		t.Errorf("%d moves are not settled", n)
+	}
+}

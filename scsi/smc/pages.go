@@ -186,10 +186,22 @@ func (c *Changer) newVPDs() (*page.VPDs, error) {
 	var pages []page.VPD
 	for code := range 256 {
 		if p, ok := c.model.VPD(uint8(code), c.identity()); ok {
-			pages = append(pages, page.RawVPD(uint8(code), "", "", p[4:]))
+			name, clause := vpdName(uint8(code))
+			pages = append(pages, page.RawVPD(uint8(code), name, clause, p[4:]))
 		}
 	}
 	return page.NewVPDs(pages)
+}
+
+// vpdName is the name and the clause of a page that models describe.
+func vpdName(code uint8) (name, clause string) {
+	switch code {
+	case 0x80:
+		return "Unit Serial Number", "SPC-4 7.8.16"
+	case 0x83:
+		return "Device Identification", "SPC-4 7.8.6"
+	}
+	return "Vendor Specific", "SPC-4 7.8.1"
 }
 
 // temperature is log page 0Dh, SPC-4 7.3.21.
