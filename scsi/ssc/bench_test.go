@@ -87,3 +87,27 @@ func BenchmarkRead6(b *testing.B) {
 		task.DropIn()
 	}
 }
+
+// BenchmarkLocate16 goes to any object of a tape of 100,000.
+func BenchmarkLocate16(b *testing.B) {
+	r := benchRig(b)
+	for range 10 {
+		r.want(good, filemarks(10_000))
+	}
+	b.ReportAllocs()
+	x := uint32(1)
+	for b.Loop() {
+		x = x*1664525 + 1013904223
+		n := x % 100_000
+		r.want(good, []byte{0x92, 0, 0, 0, 0, 0, 0, 0, 0, byte(n >> 16), byte(n >> 8), byte(n), 0, 0, 0, 0})
+	}
+}
+
+// BenchmarkReedSolomon computes the guard of a block.
+func BenchmarkReedSolomon(b *testing.B) {
+	block := pattern(1, benchBlock)
+	b.SetBytes(benchBlock)
+	for b.Loop() {
+		reedSolomon(block)
+	}
+}

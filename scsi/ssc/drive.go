@@ -127,9 +127,11 @@ type codecChoice struct {
 	name     string
 }
 
-// stats count since the drive was made.
+// stats count over the drive's life, errors since it was made.
 type stats struct {
 	loads, cleanings        uint64
+	poweredOn               uint64 // seconds, before this start
+	starts                  uint64
 	writeErrors, readErrors uint64
 }
 
@@ -161,9 +163,11 @@ func New(o Options) (*Drive, error) {
 		buffer:  1, started: o.Now(),
 	}
 	d.recalled, d.damaged = d.recall()
-	if d.recalled != nil {
-		d.saved = d.recalled.Core
+	if m := d.recalled; m != nil {
+		d.saved = m.Core
+		d.stats = stats{loads: m.Loads, cleanings: m.Cleanings, poweredOn: m.PoweredOn, starts: m.Starts}
 	}
+	d.stats.starts++
 	if err := d.newCore(d.saved); err != nil {
 		return nil, fmt.Errorf("ssc: model %s: %w", o.Personality.Name, err)
 	}

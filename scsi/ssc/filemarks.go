@@ -25,6 +25,7 @@ func (d *Drive) writeFilemarks(t *scsi.Task, immed bool, count uint32) error {
 			return err
 		}
 	}
+	d.in.dirty = d.in.dirty || count > 0
 	zone, err := d.in.cart.WriteFilemarks(count)
 	if err != nil {
 		return withInformation(d.writeError(err), int64(count))

@@ -110,7 +110,7 @@ func (d *Drive) bindSequentialAccess(l *page.Logs) {
 	l.BindCounter(0x0C, 0, 0x0100, func() uint64 { return uint64(flag(d.alerts.Active()&(3<<(alertCleanNow-1)) != 0, 1)) })
 	l.BindCounter(0x0C, 0, 0x8001, func() uint64 { return d.stats.loads })
 	l.BindCounter(0x0C, 0, 0x8002, func() uint64 { return d.stats.cleanings })
-	l.BindCounter(0x0C, 0, 0x8003, func() uint64 { return uint64(d.opt.Now().Sub(d.started).Seconds()) })
+	l.BindCounter(0x0C, 0, 0x8003, d.poweredOn)
 }
 
 // deviceStatus is the very high frequency data of log page 11h, ADC-3 6.1.2.2.
@@ -164,11 +164,11 @@ var cartridgeTypes = map[uint8]byte{
 }
 
 func (d *Drive) bindDeviceStatistics(l *page.Logs) {
-	hours := func() uint64 { return uint64(d.opt.Now().Sub(d.started).Hours()) }
+	hours := func() uint64 { return d.poweredOn() / 3600 }
 	l.BindCounter(0x14, 0, 0x0000, func() uint64 { return d.stats.loads })
 	l.BindCounter(0x14, 0, 0x0001, func() uint64 { return d.stats.cleanings })
 	l.BindCounter(0x14, 0, 0x0002, hours)
-	l.BindCounter(0x14, 0, 0x000C, func() uint64 { return 1 })
+	l.BindCounter(0x14, 0, 0x000C, func() uint64 { return d.stats.starts })
 	l.BindCounter(0x14, 0, 0x000D, func() uint64 { return d.stats.loads })
 	l.BindCounter(0x14, 0, 0x000E, func() uint64 { return d.stats.writeErrors })
 	l.BindCounter(0x14, 0, 0x000F, func() uint64 { return d.stats.readErrors })

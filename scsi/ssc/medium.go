@@ -32,6 +32,9 @@ type medium struct {
 	appendAt    libcart.Position
 	appendKnown bool
 
+	// dirty: something was written since the last synchronisation.
+	dirty bool
+
 	// changed: the volume change reference was advanced, and nobody has read
 	// it since.
 	changed bool

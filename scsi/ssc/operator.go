@@ -195,7 +195,7 @@ func (d *Drive) thread() error {
 	if r := c.Recovery(); r.Note != "" {
 		d.event("recovered", m.barcode, "%s", r.Note)
 	}
-	m.memoryOnly, m.lost, m.appendKnown, m.changed, m.warned = false, false, false, false, false
+	m.memoryOnly, m.lost, m.appendKnown, m.changed, m.warned, m.dirty = false, false, false, false, false, false
 	d.overwrite.cancel()
 	if m.info.Kind == libcart.Cleaning {
 		d.clean(c)

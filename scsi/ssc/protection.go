@@ -83,10 +83,17 @@ func (p *protection) put(dst, block []byte) {
 // reedSolomon is the Reed-Solomon code of ECMA-319 (method 1): over GF(256) with
 // field polynomial 11Dh, generator x^4 + a^201 x^3 + a^246 x^2 + a^201 x + 1 for
 // the primitive element a, start value 0.
+// It is linear, so eight bytes are taken at a time with a table for each.
 func reedSolomon(block []byte) uint32 {
 	var c uint32
+	t := &reedSolomonTables
+	for ; len(block) >= 8; block = block[8:] {
+		c ^= binary.BigEndian.Uint32(block)
+		c = t[7][c>>24] ^ t[6][c>>16&0xFF] ^ t[5][c>>8&0xFF] ^ t[4][c&0xFF] ^
+			t[3][block[4]] ^ t[2][block[5]] ^ t[1][block[6]] ^ t[0][block[7]]
+	}
 	for _, b := range block {
-		c = c<<8 ^ reedSolomonTable[byte(c>>24)^b]
+		c = c<<8 ^ t[0][byte(c>>24)^b]
 	}
 	return c
 }
@@ -97,14 +104,20 @@ const (
 	a246 = 0xCF
 )
 
-var reedSolomonTable = makeReedSolomonTable()
+// reedSolomonTables has in row k what a byte contributes when k bytes follow it.
+var reedSolomonTables = makeReedSolomonTables()
 
-// makeReedSolomonTable multiplies each field element with the generator's lower
-// coefficients.
-func makeReedSolomonTable() (t [256]uint32) {
-	for i := range t {
+// makeReedSolomonTables multiplies each field element with the generator's lower
+// coefficients, and then with x for each byte that follows.
+func makeReedSolomonTables() (t [8][256]uint32) {
+	for i := range t[0] {
 		x := byte(i)
-		t[i] = uint32(gfMultiply(x, a201))<<24 | uint32(gfMultiply(x, a246))<<16 | uint32(gfMultiply(x, a201))<<8 | uint32(x)
+		t[0][i] = uint32(gfMultiply(x, a201))<<24 | uint32(gfMultiply(x, a246))<<16 | uint32(gfMultiply(x, a201))<<8 | uint32(x)
+	}
+	for k := 1; k < len(t); k++ {
+		for i, c := range t[k-1] {
+			t[k][i] = c<<8 ^ t[0][byte(c>>24)]
+		}
 	}
 	return t
 }

@@ -105,6 +105,12 @@ type memoryDocument struct {
 	Loaded  bool   `json:"loaded,omitempty"`
 	MoveID  string `json:"moveId,omitempty"`
 
+	// Counters of the drive's life.
+	Loads     uint64 `json:"loads,omitempty"`
+	Cleanings uint64 `json:"cleanings,omitempty"`
+	PoweredOn uint64 `json:"poweredOn,omitempty"` // seconds
+	Starts    uint64 `json:"starts,omitempty"`
+
 	// Core is the document of package spc: saved mode pages, reservations.
 	Core json.RawMessage `json:"core,omitempty"`
 }
@@ -119,6 +125,7 @@ func (d *Drive) remember() error {
 	}
 	s := d.State()
 	m := memoryDocument{Version: memoryVersion, Barcode: s.Barcode, Loaded: s.Loaded, MoveID: s.MoveID, Core: d.saved}
+	m.Loads, m.Cleanings, m.PoweredOn, m.Starts = d.stats.loads, d.stats.cleanings, d.poweredOn(), d.stats.starts
 	if d.in != nil {
 		m.Dir = d.in.dir
 	}
@@ -127,6 +134,11 @@ func (d *Drive) remember() error {
 		return err
 	}
 	return d.opt.Memory.Save(doc)
+}
+
+// poweredOn is how long the drive has been on in its life, in seconds.
+func (d *Drive) poweredOn() uint64 {
+	return d.stats.poweredOn + uint64(max(0, d.opt.Now().Sub(d.started).Seconds()))
 }
 
 // recall loads what survived a restart; nil when there is nothing.

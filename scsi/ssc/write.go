@@ -61,6 +61,7 @@ func (d *Drive) write(t *scsi.Task, fixed bool, length uint32) error {
 	if err := d.pace(t, len(data)); err != nil {
 		return err
 	}
+	d.in.dirty = true
 	var zone libcart.Zone
 	if count == 1 {
 		b := t.TakeOut()
@@ -130,11 +131,15 @@ func (d *Drive) writeError(err error) error {
 
 // sync makes everything before durable, or tells why it is not.
 func (d *Drive) sync(t *scsi.Task) error {
+	if !d.in.dirty {
+		return nil
+	}
 	ctx, cancel := taskContext(t)
 	defer cancel()
 	if err := d.in.cart.Sync(ctx); err != nil {
 		return d.writeError(err)
 	}
+	d.in.dirty = false
 	return nil
 }
 
