@@ -38,7 +38,8 @@ type Cartridge struct {
 	behind  sync.WaitGroup // the goroutines behind the queue
 	started bool
 
-	reader reader
+	reader recordReader // of the owner
+	ahead  ahead
 	closed bool
 }
 
@@ -63,6 +64,7 @@ func newCartridge(dir string, o Options) *Cartridge {
 	}
 	c := &Cartridge{dir: dir, fs: o.FS, log: o.Log, opts: o, queue: newQueue(o.BufferSize)}
 	c.keeper = newKeeper(c)
+	c.ahead.limit = min(o.BufferSize/2, maxAheadBytes)
 	c.queue.codec, c.queue.adaptive = o.Codec, o.Adaptive
 	return c
 }
@@ -103,7 +105,16 @@ func (c *Cartridge) Info() Info { return infoOf(c.dir, &c.meta) }
 func (c *Cartridge) Recovery() Recovery { return c.recovery }
 
 // Counters returns the lifetime and per-load counters.
-func (c *Cartridge) Counters() Counters { return c.counters }
+func (c *Cartridge) Counters() Counters {
+	k := c.counters
+	if c.queue != nil {
+		c.queue.mu.Lock()
+		k.StoredBytesWritten += c.queue.stored
+		k.LifetimeStoredWritten += c.queue.stored
+		c.queue.mu.Unlock()
+	}
+	return k
+}
 
 // Position returns the position.
 func (c *Cartridge) Position() Position { return c.pos }
@@ -267,7 +278,7 @@ func (c *Cartridge) Close() error {
 		return nil
 	}
 	c.closed = true
-	c.reader.stop()
+	c.ahead.close()
 	if c.opts.ReadOnly {
 		return c.closeFiles()
 	}

@@ -35,7 +35,7 @@ func (c *Cartridge) Format(sizes []int64) error {
 		sum += s
 	}
 	// What is in the drive buffer is to be erased too, and is not worth an error.
-	c.reader.stop()
+	c.ahead.stop()
 	if c.started {
 		if err := c.queue.drain(); err != nil {
 			return c.refused(err)

@@ -154,6 +154,9 @@ func (c *Cartridge) move(p *partition, object uint64) error {
 	if err != nil {
 		return err
 	}
+	if object != c.pos.Object || p.number != c.pos.Partition {
+		c.ahead.stop()
+	}
 	c.pos = Position{Partition: p.number, Object: object, Filemarks: f}
 	return nil
 }

@@ -28,16 +28,21 @@ func (c *Cartridge) entry(p *partition, object uint64) (format.Entry, error) {
 		}
 	}
 	var e format.Entry
-	if p.indexEntry(&e, object, indexed) != nil {
+	if p.page.entry(p, &e, object, indexed) != nil {
 		return c.relocate(p, object)
 	}
 	return e, nil
 }
 
-// indexEntry decodes an entry of the index file through the page that was read
-// last. indexed entries are in the file.
-func (p *partition) indexEntry(e *format.Entry, object, indexed uint64) error {
-	g := &p.page
+// indexPage is a part of an index file that was read last.
+type indexPage struct {
+	first uint64
+	n     int // entries in buf
+	buf   [64 * format.EntrySize]byte
+}
+
+// entry decodes an entry of the index file. indexed entries are in the file.
+func (g *indexPage) entry(p *partition, e *format.Entry, object, indexed uint64) error {
 	const perPage = uint64(len(g.buf) / format.EntrySize)
 	if object < g.first || object >= g.first+uint64(g.n) {
 		g.n = 0
@@ -66,7 +71,7 @@ func (c *Cartridge) relocate(p *partition, object uint64) (format.Entry, error) 
 	for o := object; o > 0; o-- {
 		var e format.Entry
 		e, ok := p.mended[o-1]
-		if !ok && p.indexEntry(&e, o-1, indexed) != nil {
+		if !ok && p.page.entry(p, &e, o-1, indexed) != nil {
 			continue
 		}
 		if e.Kind != format.Lost {

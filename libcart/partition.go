@@ -38,11 +38,7 @@ type partition struct {
 	room room // what is reserved on the file system
 
 	// page is the part of the index that was read last; only the owner uses it.
-	page struct {
-		first uint64
-		n     int // entries in buf
-		buf   [64 * format.EntrySize]byte
-	}
+	page indexPage
 
 	// gap is where objects were searched in vain since the cartridge was opened;
 	// only the owner uses it.

@@ -9,13 +9,6 @@ import (
 	"govtl/libcart/internal/format"
 )
 
-// reader reads objects.
-type reader struct {
-	dec decompressor
-}
-
-func (r *reader) stop() {}
-
 // Read reads the object at the position and moves beyond it. A block longer than
 // max is returned whole all the same; max only bounds what is read ahead.
 // ErrFilemark: the object was a filemark, the position is beyond it.
@@ -26,28 +19,13 @@ func (c *Cartridge) Read(max int) (Object, error) {
 	if c.appending || c.pos.Object >= p.objects {
 		return Object{}, ErrEndOfData
 	}
-	e, err := c.entry(p, c.pos.Object)
-	if err != nil {
-		return Object{}, err
-	}
-	if e.Kind == format.Lost && c.pos.Object >= p.gap.first && c.pos.Object < p.gap.end {
-		return Object{}, fmt.Errorf("%w: %s: object %d is lost", ErrDamaged, p.data.Name(), c.pos.Object)
-	}
-	b, err := c.readRecord(p, c.pos.Object, e, &c.reader.dec)
-	if errors.Is(err, errRecord) || e.Kind == format.Lost {
-		// The index may be what is wrong, or what was unreadable may be readable now.
-		var again format.Entry
-		if again, err = c.relocate(p, c.pos.Object); err != nil {
+	b, e, ok := c.ahead.take(p, c.pos.Object, max)
+	if !ok {
+		var err error
+		if b, e, err = c.readObject(p, c.pos.Object); err != nil {
+			c.ahead.stop()
 			return Object{}, err
 		}
-		if again.Kind == format.Lost {
-			return Object{}, fmt.Errorf("%w: %s: object %d is lost", ErrDamaged, p.data.Name(), c.pos.Object)
-		}
-		e = again
-		b, err = c.readRecord(p, c.pos.Object, e, &c.reader.dec)
-	}
-	if err != nil {
-		return Object{}, fmt.Errorf("%w: %s: %w", ErrDamaged, p.data.Name(), err)
 	}
 	c.pos.Object++
 	if e.Kind == format.Filemark {
@@ -62,39 +40,72 @@ func (c *Cartridge) Read(max int) (Object, error) {
 }
 
 // ReadReady says that Read would not wait for the disk.
-func (c *Cartridge) ReadReady() bool { return false }
+func (c *Cartridge) ReadReady() bool {
+	return !c.appending && c.ahead.has(c.part(), c.pos.Object)
+}
 
-// readRecord reads the record of an object that its index entry describes, and
-// returns the block; nil for a filemark. errRecord: no such record is there.
-func (c *Cartridge) readRecord(p *partition, object uint64, e format.Entry, z *decompressor) (*buffer.Buffer, error) {
+// readObject reads one object now, with all that can be done to find it.
+func (c *Cartridge) readObject(p *partition, object uint64) (*buffer.Buffer, format.Entry, error) {
+	e, err := c.entry(p, object)
+	if err != nil {
+		return nil, e, err
+	}
+	lost := func() (*buffer.Buffer, format.Entry, error) {
+		return nil, e, fmt.Errorf("%w: %s: object %d is lost", ErrDamaged, p.data.Name(), object)
+	}
+	if e.Kind == format.Lost && object >= p.gap.first && object < p.gap.end {
+		return lost()
+	}
+	b, err := c.reader.read(p, object, e)
+	if errors.Is(err, errRecord) {
+		// The index may be what is wrong, or what was unreadable may be readable now.
+		if e, err = c.relocate(p, object); err != nil {
+			return nil, e, err
+		}
+		if e.Kind == format.Lost {
+			return lost()
+		}
+		b, err = c.reader.read(p, object, e)
+	}
+	if err != nil {
+		return nil, e, fmt.Errorf("%w: %s: %w", ErrDamaged, p.data.Name(), err)
+	}
+	return b, e, nil
+}
+
+// recordReader reads records for one goroutine.
+type recordReader struct {
+	dec    decompressor
+	record format.Record
+	header [format.RecordSize]byte
+	bufs   [2][]byte
+}
+
+// read reads the record of an object that its index entry describes, and returns
+// the block; nil for a filemark. errRecord: no such record is there.
+func (z *recordReader) read(p *partition, object uint64, e format.Entry) (*buffer.Buffer, error) {
 	if e.Kind == format.Lost {
 		return nil, errRecord
 	}
-	var h [format.RecordSize]byte
-	var r format.Record
 	payload := buffer.Default.Get(int(e.Stored) + int(e.Aux))
-	n, err := p.data.ReadvAt([][]byte{h[:], payload.B}, e.Offset)
+	z.bufs[0], z.bufs[1] = z.header[:], payload.B
+	n, err := p.data.ReadvAt(z.bufs[:], e.Offset)
+	z.bufs[1] = nil
 	if err == io.EOF {
-		clear(h[min(n, len(h)):])
+		clear(z.header[min(n, len(z.header)):])
 		err = nil
 	}
-	if err != nil {
+	if err == nil {
+		err = p.decode(&z.record, z.header[:], object, &e)
+	}
+	if err == nil && n < len(z.header)+len(payload.B) {
+		err = fmt.Errorf("object %d: cut short", object)
+	}
+	if err != nil || e.Kind == format.Filemark {
 		payload.Release()
 		return nil, err
 	}
-	if err := p.decode(&r, h[:], object, &e); err != nil {
-		payload.Release()
-		return nil, err
-	}
-	if n < len(h)+len(payload.B) {
-		payload.Release()
-		return nil, fmt.Errorf("object %d: cut short", object)
-	}
-	if e.Kind == format.Filemark {
-		payload.Release()
-		return nil, nil
-	}
-	return unpack(&r, payload, z)
+	return unpack(&z.record, payload, &z.dec)
 }
 
 // decode decodes a record header and checks that it is the one that the index

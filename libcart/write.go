@@ -107,7 +107,7 @@ func (c *Cartridge) beginAppend() error {
 	if c.appending {
 		return nil
 	}
-	c.reader.stop()
+	c.ahead.stop()
 	if err := c.markWritten(); err != nil {
 		return err
 	}

@@ -102,10 +102,14 @@ func (e *Entry) Put(b []byte, object uint64) {
 	be.PutUint32(b[28:], entryChecksum(b, object))
 }
 
+// entryChecksum is the CRC of the object number and the entry before its CRC. The
+// eight bytes of the number are done by table, so that nothing is allocated.
 func entryChecksum(b []byte, object uint64) uint32 {
-	var o [8]byte
-	be.PutUint64(o[:], object)
-	return UpdateChecksum(Checksum(o[:]), b[:28])
+	crc := ^uint32(0)
+	for shift := 56; shift >= 0; shift -= 8 {
+		crc = castagnoli[byte(crc)^byte(object>>shift)] ^ crc>>8
+	}
+	return UpdateChecksum(^crc, b[:28])
 }
 
 // DecodeEntry decodes the index entry of an object into e.
