@@ -114,3 +114,16 @@ func TestUnknownModule(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestSystemd: the command runs as a service of systemd, which has started what
+// it starts on every machine and nothing of the host's.
+func TestSystemd(t *testing.T) {
+	out, status, err := boot(t, Config{Systemd: true, Initiator: true}, `
+		cat /proc/1/comm
+		systemctl is-active basic.target
+		systemctl list-units --failed --no-legend --plain --no-pager
+		exit 5`)
+	if err != nil || status != 5 || out != "systemd\nactive\n" {
+		t.Errorf("status %d, %v, output %q", status, err, out)
+	}
+}
