@@ -317,7 +317,7 @@ func Bin(t testing.TB) string {
 		dir = filepath.Dir(dir)
 	}
 	bin := filepath.Join(dir, "bin")
-	for _, program := range []string{"vtlcmd", "vtlportal", "vtllibrary", "vtltape", "mktape", "dumptape"} {
+	for _, program := range []string{"vtlcmd", "vtlportal", "vtllibrary", "vtltape"} {
 		if _, err := os.Stat(filepath.Join(bin, program)); err != nil {
 			t.Fatalf("%v: run make first", err)
 		}
