@@ -37,7 +37,11 @@ const (
 	DefaultDriveTimeout = 120 * time.Second
 	DefaultProbeTimeout = 5 * time.Second
 	DefaultRetry        = time.Second
+	DefaultPatience     = 3 * time.Second
 )
+
+// patienceStep is how often a move asks for a drive that it waits for.
+const patienceStep = 100 * time.Millisecond
 
 // Options of a changer.
 type Options struct {
@@ -77,6 +81,10 @@ type Options struct {
 	// ProbeTimeout each question; Retry is how often a drive that does not
 	// answer is asked again. Zero: the defaults.
 	DriveTimeout, ProbeTimeout, Retry time.Duration
+
+	// Patience is how long a move waits for a drive that does not answer, as one
+	// whose daemon is started again. Zero: the default; negative: not at all.
+	Patience time.Duration
 
 	// Appearance is how long drives that start together with the changer may
 	// take to answer before anybody is told that they do not.
@@ -163,6 +171,9 @@ func New(opt Options) (*Changer, error) {
 	setDefault(&opt.DriveTimeout, DefaultDriveTimeout)
 	setDefault(&opt.ProbeTimeout, DefaultProbeTimeout)
 	setDefault(&opt.Retry, DefaultRetry)
+	if opt.Patience == 0 {
+		opt.Patience = DefaultPatience
+	}
 	c := &Changer{opt: opt, log: opt.Log, model: opt.Personality, mover: newMover(), began: time.Now()}
 	layout, drives, err := c.configure(opt.Configuration)
 	if err != nil {

@@ -123,6 +123,23 @@ func (c *Changer) state(ctx context.Context, e Element) (st DriveState, err erro
 	return st, err
 }
 
+// patiently repeats f while a drive does not answer, for as long as it takes to
+// start the daemon of a drive again.
+func (c *Changer) patiently(ctx context.Context, f func() error) error {
+	end := time.Now().Add(c.opt.Patience)
+	for {
+		err := f()
+		if err == nil || !unreachable(err) || !time.Now().Before(end) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(patienceStep):
+		}
+	}
+}
+
 // ask asks the drive in an element what it holds and brings the inventory into
 // line with the answer.
 func (c *Changer) ask(ctx context.Context, e Element) (DriveState, error) {

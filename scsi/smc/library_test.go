@@ -50,7 +50,7 @@ func prepareLibrary(t *testing.T, model string, change ...func(*Options)) *libra
 		Personality: m, Serial: "VTL0000010", FS: &vfs.Memory{}, Dir: "/state", Drives: l.bay,
 		Configuration: Configuration{Slots: 8, Mail: 2, DriveElements: []DriveElement{testDrive(11), testDrive(12)}},
 		Log:           slog.New(slog.DiscardHandler),
-		DriveTimeout:  time.Minute, ProbeTimeout: time.Minute, Retry: 5 * time.Millisecond,
+		DriveTimeout:  time.Minute, ProbeTimeout: time.Minute, Retry: 5 * time.Millisecond, Patience: -1,
 		Events: func(e Event) {
 			l.mu.Lock()
 			defer l.mu.Unlock()

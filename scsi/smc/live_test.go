@@ -513,3 +513,19 @@ func TestDeadDriveGoes(t *testing.T) {
 	}
 	l.where()
 }
+
+// TestPatience: a move waits for a drive whose daemon is being started again.
+func TestPatience(t *testing.T) {
+	l := newLibrary(t, "ibm-03584", func(o *Options) { o.Patience = time.Minute })
+	asked := 0
+	l.bay.setFault(func(_ int, op string, _ int) fault {
+		if asked++; asked < 3 {
+			return dead
+		}
+		return works
+	})
+	if got := l.move("slot 1", "drive 1"); got != "GOOD" {
+		t.Errorf("the move: %s", got)
+	}
+	l.where()
+}

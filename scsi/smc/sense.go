@@ -33,6 +33,7 @@ var senseRows = []struct {
 	{ErrDriveFull, scsi.IllegalRequest, scsi.MediumDestinationElementFull},
 	{ErrDriveEmpty, scsi.IllegalRequest, scsi.MediumSourceElementEmpty},
 	{ErrRemovalPrevented, scsi.IllegalRequest, scsi.MediumRemovalPrevented},
+	{errUnsettled, scsi.NotReady, scsi.OperationInProgressNotReady},
 	{ErrUnreachable, scsi.NotReady, scsi.NotReadyCauseNotReportable},
 	{ErrClosed, scsi.NotReady, scsi.BecomingReady},
 	{errHook, scsi.NotReady, scsi.ManualInterventionRequired},

@@ -3,14 +3,20 @@ package smc
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"slices"
 
 	"govtl/scsi"
 )
 
+// errUnsettled: a move that has begun is not settled, because a drive that knows
+// does not answer.
+var errUnsettled = errors.New("smc: a move is not settled yet")
+
 // settleTouching settles the moves that have begun, did not end, and concern one
-// of the elements. It returns NOT READY when a drive that knows does not answer.
+// of the elements. It returns errUnsettled when a drive that knows does not
+// answer.
 func (c *Changer) settleTouching(ctx context.Context, elements ...Element) error {
 	for {
 		c.mu.Lock()
@@ -20,7 +26,8 @@ func (c *Changer) settleTouching(ctx context.Context, elements ...Element) error
 			return nil
 		}
 		if err := c.settle(ctx, in); err != nil {
-			return becomingReady(in).Because("%s: %v", becomingReady(in).Why, err)
+			return fmt.Errorf("%w: %s from %s to %s: %w",
+				errUnsettled, in.Legs[0].Volume.Barcode, in.Legs[0].From, in.Legs[0].To, err)
 		}
 	}
 }

@@ -52,7 +52,8 @@ func why(err error) string {
 // when it returns an error.
 func (c *Changer) prepare(ctx context.Context, ways []way) ([]leg, error) {
 	for _, w := range ways {
-		if err := c.settleTouching(ctx, w.from, w.to); err != nil {
+		err := c.patiently(ctx, func() error { return c.settleTouching(ctx, w.from, w.to) })
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -67,7 +68,11 @@ func (c *Changer) prepare(ctx context.Context, ways []way) ([]leg, error) {
 			if e.Type != DataTransfer {
 				continue
 			}
-			st, perr := c.ask(ctx, e)
+			var st DriveState
+			perr := c.patiently(ctx, func() (err error) {
+				st, err = c.ask(ctx, e)
+				return err
+			})
 			if perr != nil && err != nil {
 				return nil, err // what is known of the elements says enough
 			}
