@@ -9,7 +9,7 @@ import (
 	"govtl/scsi/personality"
 )
 
-// reportDensitySupport is REPORT DENSITY SUPPORT, SSC-4 7.8.
+// reportDensitySupport is REPORT DENSITY SUPPORT, SSC-4 7.9.
 func (d *Drive) reportDensitySupport(t *scsi.Task) error {
 	allocation := int(binary.BigEndian.Uint16(t.CDB[7:]))
 	mediaBit, mediumType := t.CDB[1]&0x01 != 0, t.CDB[1]&0x02 != 0
@@ -45,7 +45,7 @@ func (d *Drive) reportDensitySupport(t *scsi.Task) error {
 	return nil
 }
 
-// appendDensity appends a density support data block descriptor, SSC-4 7.8.3.
+// appendDensity appends a density support data block descriptor, SSC-4 7.9.3.
 func (d *Drive) appendDensity(b []byte, m *personality.Medium, writable, isDefault, actual bool) []byte {
 	over := d.model.Densities[m.Name]
 	code := cmp.Or(over.Code, m.Density)
@@ -64,7 +64,7 @@ func (d *Drive) appendDensity(b []byte, m *personality.Medium, writable, isDefau
 	return append(b, page.Padded(cmp.Or(over.Description, m.Description), 20)...)
 }
 
-// appendMediumType appends a medium type descriptor, SSC-4 7.8.4.
+// appendMediumType appends a medium type descriptor, SSC-4 7.9.4.
 func (d *Drive) appendMediumType(b []byte, m *personality.Medium, kind string) []byte {
 	b = append(b, d.model.MediumTypeOf(m.Name, kind), 0, 0, 52)
 	b = append(b, 1, m.Density, 0, 0, 0, 0, 0, 0, 0, 0) // number of density codes, and nine of them

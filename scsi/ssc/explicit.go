@@ -37,7 +37,7 @@ func (d *Drive) addressToWrite(t *scsi.Task) error {
 	return d.address(t)
 }
 
-// read16 is READ(16), SSC-4 5.4.
+// read16 is READ(16), SSC-4 5.3.
 func (d *Drive) read16(t *scsi.Task) error {
 	if err := d.address(t); err != nil {
 		return err
@@ -45,7 +45,7 @@ func (d *Drive) read16(t *scsi.Task) error {
 	return d.read(t, t.CDB[1]&0x01 != 0, t.CDB[1]&0x02 != 0, be24(t.CDB[12:]))
 }
 
-// write16 is WRITE(16), SSC-4 5.7. FCS and LCS mark a command sequence, which
+// write16 is WRITE(16), SSC-4 5.6. FCS and LCS mark a command sequence, which
 // changes nothing here.
 func (d *Drive) write16(t *scsi.Task) error {
 	if err := d.addressToWrite(t); err != nil {
@@ -54,7 +54,7 @@ func (d *Drive) write16(t *scsi.Task) error {
 	return d.write(t, t.CDB[1]&0x01 != 0, be24(t.CDB[12:]))
 }
 
-// writeFilemarks16 is WRITE FILEMARKS(16), SSC-4 5.8.
+// writeFilemarks16 is WRITE FILEMARKS(16), SSC-4 5.7.
 func (d *Drive) writeFilemarks16(t *scsi.Task) error {
 	if err := d.address(t); err != nil {
 		return err
@@ -70,7 +70,7 @@ func (d *Drive) erase16(t *scsi.Task) error {
 	return d.erase(t)
 }
 
-// verify16 is VERIFY(16), SSC-4 5.6.
+// verify16 is VERIFY(16), SSC-4 5.5.
 func (d *Drive) verify16(t *scsi.Task) error {
 	if err := d.address(t); err != nil {
 		return err
@@ -87,7 +87,7 @@ func (d *Drive) readReverse6(t *scsi.Task) error {
 	return d.readReverse(t, be24(t.CDB[2:]))
 }
 
-// readReverse16 is READ REVERSE(16), SSC-4 5.5.
+// readReverse16 is READ REVERSE(16), SSC-4 5.4.
 func (d *Drive) readReverse16(t *scsi.Task) error {
 	if err := d.address(t); err != nil {
 		return err
@@ -163,7 +163,7 @@ func (d *Drive) readBack(t *scsi.Task, most int, reverse bool) (int64, error) {
 	return int64(actual), nil
 }
 
-// recoverBufferedData is RECOVER BUFFERED DATA, SSC-4 7.9: it would hand back what
+// recoverBufferedData is RECOVER BUFFERED DATA, SSC-4 7.8: it would hand back what
 // could not be written. This drive holds an initiator to its own copy: nothing
 // that failed is kept, so there is no data to recover.
 func (d *Drive) recoverBufferedData(t *scsi.Task) error {

@@ -8,7 +8,7 @@ import (
 	"govtl/scsi"
 )
 
-// formatMedium is FORMAT MEDIUM, SSC-4 7.1: everything recorded is lost, and the
+// formatMedium is FORMAT MEDIUM, SSC-4 7.2: everything recorded is lost, and the
 // partitions become those that FORMAT or mode page 11h says.
 func (d *Drive) formatMedium(t *scsi.Task) error {
 	format := t.CDB[2] & 0x0F

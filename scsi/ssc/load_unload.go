@@ -7,7 +7,7 @@ import (
 	"govtl/scsi"
 )
 
-// loadUnload is LOAD UNLOAD, SSC-4 7.2.
+// loadUnload is LOAD UNLOAD, SSC-4 7.3.
 func (d *Drive) loadUnload(t *scsi.Task) error {
 	immed, b := t.CDB[1]&0x01 != 0, t.CDB[4]
 	load, hold := b&0x01 != 0, b&0x08 != 0

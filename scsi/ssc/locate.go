@@ -6,7 +6,7 @@ import (
 	"govtl/scsi"
 )
 
-// locate10 is LOCATE(10), SSC-4 7.3. The BT bit is ignored, as LTO drives do: the
+// locate10 is LOCATE(10), SSC-4 6.3. The BT bit is ignored, as LTO drives do: the
 // Linux tape driver sets it.
 func (d *Drive) locate10(t *scsi.Task) error {
 	part := d.in.cart.Position().Partition
@@ -21,7 +21,7 @@ func (d *Drive) locate10(t *scsi.Task) error {
 	})
 }
 
-// The destination types of LOCATE(16), SSC-4 table 88.
+// The destination types of LOCATE(16), SSC-4 7.4.
 const (
 	destinationObject = 0
 	destinationFile   = 1
@@ -65,7 +65,7 @@ func (d *Drive) locate(t *scsi.Task, immed bool, move func() error) error {
 	return d.finish(t, immed, locating, d.delays.Position)
 }
 
-// rewind is REWIND, SSC-4 7.12: to the beginning of the current partition.
+// rewind is REWIND, SSC-4 7.10: to the beginning of the current partition.
 func (d *Drive) rewind(t *scsi.Task) error {
 	if err := d.flush(t); err != nil {
 		return err

@@ -8,7 +8,7 @@ import (
 	"govtl/scsi"
 )
 
-// The service actions of READ POSITION, SSC-4 table 91.
+// The service actions of READ POSITION, SSC-4 7.7.
 const (
 	positionShort    = 0x00
 	positionVendor   = 0x01 // short form with vendor numbers; st sends it

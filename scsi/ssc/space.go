@@ -7,7 +7,7 @@ import (
 	"govtl/scsi"
 )
 
-// The codes of SPACE, SSC-4 table 61.
+// The codes of SPACE, SSC-4 6.6.
 const (
 	spaceBlocks    = 0
 	spaceFilemarks = 1
@@ -19,7 +19,7 @@ func (d *Drive) space6(t *scsi.Task) error {
 	return d.space(t, t.CDB[1]&0x0F, signed24(t.CDB[2:]))
 }
 
-// space16 is SPACE(16), SSC-4 6.7.
+// space16 is SPACE(16), SSC-4 7.12.
 func (d *Drive) space16(t *scsi.Task) error {
 	return d.space(t, t.CDB[1]&0x0F, int64(binary.BigEndian.Uint64(t.CDB[4:])))
 }

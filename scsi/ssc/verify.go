@@ -7,7 +7,7 @@ import (
 	"govtl/scsi"
 )
 
-// verification is what a VERIFY command asks for, SSC-4 7.14.
+// verification is what a VERIFY command asks for, SSC-4 6.7.
 type verification struct {
 	toEnd     bool // VTE: to the end of data
 	filemarks bool // VBF: over so many filemarks
@@ -16,7 +16,7 @@ type verification struct {
 	length    uint64
 }
 
-// verify6 is VERIFY(6), SSC-4 7.14. VLBPM asks for logical block protection,
+// verify6 is VERIFY(6), SSC-4 6.7. VLBPM asks for logical block protection,
 // which every stored block has; IMMED is done before it ends.
 func (d *Drive) verify6(t *scsi.Task) error {
 	b := t.CDB[1]
