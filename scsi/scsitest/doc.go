@@ -7,6 +7,7 @@
 //
 //	# Comments and empty lines are kept.
 //	nexus b                          the initiator of what follows; it logs in on first use (default: a)
+//	lun 00 01                        the LUN of what follows, its first bytes (default: 0)
 //	attentions                       REQUEST SENSE until no unit attention condition is pending
 //	cdb 15 10 00 00 0C 00            a CDB; the name behind # is written by -update
 //	out 00 00 10 08 58 00 00 00      its Data-Out; further lines append

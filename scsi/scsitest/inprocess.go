@@ -78,7 +78,7 @@ func NewTask(n *scsi.Nexus, c Command, limit int) (*scsi.Task, error) {
 	if len(c.CDB) > 260 {
 		return nil, fmt.Errorf("a CDB of %d bytes", len(c.CDB))
 	}
-	t := &scsi.Task{Nexus: n, Attribute: scsi.Simple, CDB: make([]byte, max(16, len(c.CDB)))}
+	t := &scsi.Task{Nexus: n, LUN: c.LUN, Attribute: scsi.Simple, CDB: make([]byte, max(16, len(c.CDB)))}
 	copy(t.CDB, c.CDB)
 	out := c.Out
 	if c.ExpectedOut >= 0 && c.ExpectedOut <= len(out) {

@@ -28,6 +28,7 @@ func Run(text string, env *Env) (string, error) {
 type runner struct {
 	env     *Env
 	nexus   string
+	lun     scsi.LUN
 	b       strings.Builder
 	pending *Command
 	lines   []string // of the pending command
@@ -70,7 +71,7 @@ func (r *runner) line(line string) error {
 		if err != nil || len(cdb) == 0 {
 			return fmt.Errorf("a CDB in hex is wanted")
 		}
-		r.pending = &Command{CDB: cdb, ExpectedOut: -1, ExpectedIn: -1}
+		r.pending = &Command{CDB: cdb, LUN: r.lun, ExpectedOut: -1, ExpectedIn: -1}
 		r.lines = []string{strings.TrimRight(body, " ")}
 		return nil
 	}
@@ -93,6 +94,8 @@ func (r *runner) step(words []string) error {
 		}
 		r.nexus = words[1]
 		return nil
+	case "lun":
+		return r.setLUN(words[1:])
 	case "attentions":
 		return r.attentions()
 	case "manage":
@@ -112,6 +115,17 @@ func (r *runner) step(words []string) error {
 	} else if out != "" {
 		r.reply("%s", out)
 	}
+	return nil
+}
+
+// setLUN takes a LUN as its first bytes in hex; the others are zero.
+func (r *runner) setLUN(words []string) error {
+	b, err := hexBytes(words)
+	if err != nil || len(b) == 0 || len(b) > len(r.lun) {
+		return fmt.Errorf("lun HEX")
+	}
+	r.lun = scsi.LUN{}
+	copy(r.lun[:], b)
 	return nil
 }
 

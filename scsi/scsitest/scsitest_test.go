@@ -119,7 +119,7 @@ func TestRun(t *testing.T) {
 func TestBadLines(t *testing.T) {
 	for _, text := range []string{
 		"out 00", "cdb", "cdb 0", "cdb xx", "cdb C0\nout 0g", "cdb C0\nout zeros x", "cdb C0\nout pattern 99999999999", "cdb C0\nout pattern 5 x",
-		"cdb C0\nexpect in", "cdb C0\nexpect up 5", "cdb C0\nexpect in -5", "nexus", "manage", "manage everything", "dance", "cdb EE", "cdb C0\n# x\nout 00",
+		"cdb C0\nexpect in", "cdb C0\nexpect up 5", "cdb C0\nexpect in -5", "nexus", "manage", "manage everything", "dance", "cdb EE", "lun", "lun x", "lun 000000000000000000", "cdb C0\n# x\nout 00",
 	} {
 		_, v := env()
 		if got, err := Run(text, v); err == nil {

@@ -15,6 +15,7 @@ var update = flag.Bool("update", false, "rewrite the replies in transcripts")
 // Command is what an initiator sends.
 type Command struct {
 	CDB []byte
+	LUN scsi.LUN
 	Out []byte
 
 	// ExpectedOut and ExpectedIn are what the initiator announces, in bytes;

@@ -109,14 +109,17 @@ type Host interface {
 	SPC() *Core
 }
 
-// New makes the core of a device. It returns an error when Config.State is not
-// what Save was given.
+// New makes the core of a device. It returns an error when the INQUIRY data are
+// wrong, and one that is ErrState when Config.State is not what Save was given.
 func New(cfg Config) (*Core, error) {
 	if cfg.Log == nil {
 		return nil, errors.New("spc: no log")
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if err := cfg.Inquiry.Check(); err != nil {
+		return nil, err
 	}
 	c := &Core{cfg: cfg, nexuses: map[*scsi.Nexus]*nexusState{}, echo: map[*scsi.Nexus][]byte{}}
 	c.clock.start = cfg.Now()

@@ -94,6 +94,13 @@ func (c *Core) inquire(t *scsi.Task, first byte) error {
 	if c.cfg.VPD == nil {
 		return scsi.InvalidFieldInCDBAt(1, 0)
 	}
+	if first != c.cfg.Inquiry.DeviceType { // nothing of LUN 0 identifies another one
+		if code != 0 {
+			return scsi.InvalidFieldInCDBAt(2, 7)
+		}
+		t.Reply([]byte{first, 0, 0, 1, 0}, n)
+		return nil
+	}
 	b, ok := c.cfg.VPD.Append(nil, t.Nexus, first, code)
 	if !ok {
 		return scsi.InvalidFieldInCDBAt(2, 7)

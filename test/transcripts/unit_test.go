@@ -86,7 +86,7 @@ func (r *remote) Execute(nexus string, c scsitest.Command) (scsitest.Result, err
 	if err != nil {
 		return scsitest.Result{}, err
 	}
-	cmd := &iscsitest.Command{CDB: c.CDB, Out: c.Out}
+	cmd := &iscsitest.Command{CDB: c.CDB, LUN: c.LUN, Out: c.Out}
 	if len(c.Out) == 0 {
 		cmd.In = 1 << 20
 	}
@@ -100,7 +100,7 @@ func (r *remote) Execute(nexus string, c scsitest.Command) (scsitest.Result, err
 	if err := s.Do(cmd); err != nil {
 		return scsitest.Result{}, err
 	}
-	res := scsitest.Result{Status: scsi.Status(cmd.Status), In: cmd.Data, Name: r.name(c.CDB)}
+	res := scsitest.Result{Status: scsi.Status(cmd.Status), In: cmd.Data, Name: r.name(c)}
 	if res.Status == scsi.CheckCondition {
 		res.Sense = cmd.Sense
 	}
@@ -116,7 +116,11 @@ func (r *remote) Execute(nexus string, c scsitest.Command) (scsitest.Result, err
 }
 
 // name is the command's name, which does not go over the wire.
-func (r *remote) name(cdb []byte) string {
+func (r *remote) name(cmd scsitest.Command) string {
+	if n, ok := cmd.LUN.Number(); !ok || n != 0 {
+		return ""
+	}
+	cdb := cmd.CDB
 	for _, c := range r.commands {
 		if c.Opcode == cdb[0] && c.Missing == "" && (!c.HasServiceAction || c.ServiceAction == cdb[1]&0x1F) {
 			return c.Name
