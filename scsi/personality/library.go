@@ -19,13 +19,9 @@ const (
 	// WholeDescriptors: READ ELEMENT STATUS cuts its data at the last element
 	// descriptor that fits the allocation length, not in the middle of one.
 	WholeDescriptors LibraryCapability = "whole-descriptors"
-
-	// NullMediumType: a volume of kind NULL is reported with medium type
-	// 5, as some virtual libraries do, not as data.
-	NullMediumType LibraryCapability = "null-medium-type"
 )
 
-var libraryCapabilities = []LibraryCapability{LibraryValidateReserved, LibraryIgnorePF, WholeDescriptors, NullMediumType}
+var libraryCapabilities = []LibraryCapability{LibraryValidateReserved, LibraryIgnorePF, WholeDescriptors}
 
 // Library is a library model: what a media changer says of itself and how its
 // elements are numbered.
@@ -80,7 +76,7 @@ type LibraryElements struct {
 	Storage      uint16 `yaml:"storage"`
 }
 
-// DVCID is how READ ELEMENT STATUS names a drive (SMC-3 6.11).
+// DVCID is how READ ELEMENT STATUS names a drive (SMC-3 6.10).
 type DVCID struct {
 	// Form is full (T10 vendor identification: vendor, product, serial number)
 	// or serial (the serial number alone).

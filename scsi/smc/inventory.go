@@ -114,22 +114,6 @@ func (v *inventory) toShelf(vol *Volume) {
 	}
 }
 
-// move moves a volume between elements; it is where from says and to is empty.
-// The source is kept when the volume comes out of a drive or a picker: it is the
-// last storage or import/export element that the volume was in.
-func (v *inventory) move(from, to Element) {
-	src, dst := v.at(from), v.at(to)
-	if from == to {
-		return
-	}
-	p := *src
-	if from.Type == Storage || from.Type == ImportExport {
-		p.source = from
-	}
-	p.imported = false
-	*src, *dst = place{}, p
-}
-
 // firstEmpty is the first empty element of a type.
 func (v *inventory) firstEmpty(t ElementType, usable func(Element) bool) (Element, bool) {
 	for i := range v.places[t] {

@@ -30,11 +30,6 @@ func (in *intent) touches(e Element) bool {
 	return slices.ContainsFunc(in.Legs, func(l leg) bool { return l.From == e || l.To == e })
 }
 
-// carries reports whether the intent concerns a volume.
-func (in *intent) carries(barcode string) bool {
-	return slices.ContainsFunc(in.Legs, func(l leg) bool { return l.Volume.Barcode == barcode })
-}
-
 // journalRecord is one line of the journal behind its checksum: the begin or the
 // end of a move.
 type journalRecord struct {

@@ -95,7 +95,6 @@ type statusReport struct {
 	drives []driveStatus
 	closed map[Element]bool // no access: a move on it is not settled
 	door   bool
-	null   byte // medium type of kind NULL
 	idType byte // IDENTIFIER TYPE of drive identifiers: 0 vendor specific, 1 T10
 	id     int  // their length
 	pages  []statusPage
@@ -118,12 +117,9 @@ type driveStatus struct {
 // newStatusReport finds the elements of a query. Types come in ascending order
 // of their first address, elements of a type in ascending order (SMC-3 6.10).
 func (c *Changer) newStatusReport(q statusQuery) *statusReport {
-	r := &statusReport{query: q, null: 1}
+	r := &statusReport{query: q}
 	if c.model.DVCID.Form == personality.DVCIDFull {
 		r.idType = 1
-	}
-	if c.model.Has(personality.NullMediumType) {
-		r.null = 5
 	}
 	c.mu.Lock()
 	r.inv, r.layout, r.door = c.inv, c.layout, c.door
@@ -239,16 +235,16 @@ func (r *statusReport) appendDescriptor(dst []byte, p *statusPage, e Element) []
 	at := r.inv.at(e)
 	address := r.layout.address(e)
 	flags, asc := r.status(e, at)
-	var origin, source byte
+	var origin, medium byte
 	var from ElementAddress
 	if at.volume != nil {
-		source = r.mediumType(at.volume.Kind)
+		medium = mediumType(at.volume.Kind)
 		if at.source != (Element{}) {
 			origin, from = 0x80, r.layout.address(at.source)
 		}
 	}
 	dst = append(dst, byte(address>>8), byte(address), flags, 0, byte(asc>>8), byte(asc), 0, 0, 0,
-		origin|source, byte(from>>8), byte(from))
+		origin|medium, byte(from>>8), byte(from))
 	if r.query.voltag {
 		primary, alternate := "", ""
 		if at.volume != nil {
@@ -306,16 +302,14 @@ func (r *statusReport) status(e Element, at *place) (flags byte, asc scsi.ASC) {
 }
 
 // mediumType is the MEDIUM TYPE of a kind of cartridge, SMC-3 6.10.
-func (r *statusReport) mediumType(kind string) byte {
+func mediumType(kind string) byte {
 	switch kind {
-	case personality.KindData:
+	case personality.KindData, personality.KindNull:
 		return 1
 	case personality.KindClean:
 		return 2
 	case personality.KindWORM:
 		return 4
-	case personality.KindNull:
-		return r.null
 	}
 	return 0
 }
