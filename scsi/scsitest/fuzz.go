@@ -1,6 +1,7 @@
 package scsitest
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 
@@ -18,7 +19,6 @@ func FuzzUnit(f *testing.F, rows []*scsi.Command, skip func(cdb []byte) bool, un
 		if r.HasServiceAction {
 			cdb[1] = r.ServiceAction
 		}
-		f.Add(append(append([]byte{byte(len(cdb))}, cdb...), 0))
 		f.Add(append(append([]byte{byte(len(cdb))}, cdb...), 4, 1, 2, 3, 4))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -59,6 +59,8 @@ func RandomUnit(t *testing.T, rows []*scsi.Command, skip func(cdb []byte) bool, 
 	t.Helper()
 	r := randomInitiator{Rand: rand.New(rand.NewPCG(seed, 0)), unit: InProcess(lu), rows: rows}
 	settle(t, r.unit)
+	ends := map[string]int{}
+	defer func() { t.Logf("how they ended: %v", ends) }()
 	for i := range count {
 		nexus := []string{"a", "a", "a", "b"}[r.IntN(4)]
 		if err := r.event(nexus); err != nil {
@@ -78,6 +80,11 @@ func RandomUnit(t *testing.T, rows []*scsi.Command, skip func(cdb []byte) bool, 
 		if len(res.In) > 4 {
 			r.last = res.In
 		}
+		end := res.Status.String()
+		if s, err := scsi.DecodeSense(res.Sense); err == nil {
+			end = fmt.Sprintf("%X/%02X/%02X", uint8(s.Key), uint8(s.ASC>>8), uint8(s.ASC))
+		}
+		ends[end]++
 	}
 }
 
