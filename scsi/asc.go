@@ -61,6 +61,7 @@ const (
 	RegistrationsPreempted               ASC = 0x2A_05
 	TimestampChanged                     ASC = 0x2A_10
 	CommandSequenceError                 ASC = 0x2C_00
+	NotReserved                          ASC = 0x2C_0B
 	CommandsClearedByAnotherInitiator    ASC = 0x2F_00
 	IncompatibleMedium                   ASC = 0x30_00
 	UnknownFormat                        ASC = 0x30_01
