@@ -112,6 +112,8 @@ type Drive struct {
 	append   bool  // append-only mode
 	compress bool
 
+	onlyReserved bool // OIR: only a reserved unit is used
+
 	saved    json.RawMessage // the document of package spc
 	recalled *memoryDocument // what the memory had at the start
 	damaged  error           // why the memory could not be read

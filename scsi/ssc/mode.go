@@ -163,6 +163,7 @@ func (d *Drive) takeModes() {
 	modes := d.Modes()
 	d.pews = int64(modes.Get(nil, 0x10, 0x01, "PEWS")) * 1_000_000
 	d.append = modes.Get(nil, 0x10, 0x01, "WRITE MODE") == 1
+	d.onlyReserved = modes.Get(nil, 0x10, 0, "OIR") == 1
 	d.compress = !modes.Has(0x0F, 0) || modes.Get(nil, 0x0F, 0, "DCE") == 1
 	if d.in.loaded() {
 		d.in.cart.SetCodec(d.effectiveCodec())

@@ -25,6 +25,9 @@ const (
 
 // Meets implements scsi.Device.
 func (d *Drive) Meets(t *scsi.Task, c *scsi.Command) error {
+	if d.onlyReserved && c.Access == scsi.Exclusive && !d.Reserves(t.Nexus) {
+		return scsi.NewSense(scsi.IllegalRequest, scsi.NotReserved)
+	}
 	if d.in == nil {
 		return senseNoMedium
 	}
