@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"os"
 	"sync"
@@ -15,11 +16,11 @@ import (
 
 // Times of a connection.
 const (
-	reconnectWait   = 200 * time.Millisecond // between two attempts
-	reconnectJitter = 100 * time.Millisecond
-	dialTimeout     = 2 * time.Second
-	pingInterval    = 10 * time.Second // a dead server is noticed after two
-	flushTimeout    = time.Second      // for the last messages before Close
+	reconnectMin = 20 * time.Millisecond // before the second attempt; it grows
+	reconnectMax = time.Second           // between two attempts
+	dialTimeout  = 2 * time.Second
+	pingInterval = 10 * time.Second // a dead server is noticed after two
+	flushTimeout = time.Second      // for the last messages before Close
 )
 
 // ConnectOptions say where the bus is. One of RunDir, URL and Server is given.
@@ -90,8 +91,7 @@ func (c *Conn) options(o ConnectOptions) (opts []nats.Option, url string, err er
 		nats.Name(o.Name),
 		nats.RetryOnFailedConnect(true),
 		nats.MaxReconnects(-1),
-		nats.ReconnectWait(reconnectWait),
-		nats.ReconnectJitter(reconnectJitter, reconnectJitter),
+		nats.CustomReconnectDelay(reconnectDelay),
 		nats.ReconnectBufSize(-1), // a request sent late is worse than one refused
 		nats.Timeout(dialTimeout),
 		nats.PingInterval(pingInterval),
@@ -143,6 +143,13 @@ func (c *Conn) options(o ConnectOptions) (opts []nats.Option, url string, err er
 		return opts, "nats://127.0.0.1:4222", nil // the dialer knows better
 	}
 	return nil, "", errors.New("bus: no run directory, URL or server to connect to")
+}
+
+// reconnectDelay is the pause before an attempt: short at first, because daemons
+// start together with the bus, and scattered, because there are many.
+func reconnectDelay(attempts int) time.Duration {
+	d := min(reconnectMin<<min(max(attempts-1, 0), 10), reconnectMax)
+	return d/2 + rand.N(d/2)
 }
 
 // fileDialer dials the address that the bus file holds now.
