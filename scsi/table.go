@@ -82,7 +82,8 @@ type Row[D any] struct {
 	Run func(d D, t *Task) error
 
 	// Prompt reports that Run would not wait for anything now, so that it may
-	// run on the transport's goroutine. nil: never.
+	// run on the transport's goroutine. It is called with the device to itself
+	// and must not call the device server. nil: never.
 	Prompt func(d D, t *Task) bool
 }
 
