@@ -49,7 +49,7 @@ func (c *Cartridge) Zone() Zone {
 		return ZoneEnd
 	case left <= c.earlyWarning(p):
 		return ZoneEarlyWarning
-	case atEnd && c.appending && c.opts.MinFree > 0 && p.room.left(end) < c.opts.MinFree:
+	case atEnd && c.appending && c.opts.MinFree > 0 && p.room.short(c.fs, c.dir, end, c.opts.MinFree):
 		return ZoneEarlyWarning
 	}
 	return ZoneFree

@@ -113,11 +113,20 @@ func (r *room) grow(f vfs.File, from, to int64) error {
 	return fmt.Errorf("%w: %w", ErrWrite, err)
 }
 
-// left is what the file system has for this partition beyond dataEnd.
-func (r *room) left(dataEnd int64) int64 {
+// short says that the file system has less than least for this partition beyond
+// dataEnd. Room may have appeared since it was last asked: only a fresh answer
+// says so.
+func (r *room) short(fs vfs.FS, dir string, dataEnd, least int64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.free + max(r.data-dataEnd, 0)
+	reserved := max(r.data-dataEnd, 0)
+	if r.free+reserved >= least {
+		return false
+	}
+	if free, err := fs.Free(dir); err == nil {
+		r.free = free
+	}
+	return r.free+reserved < least
 }
 
 // aheadOf says that less than half a step is reserved beyond dataEnd.
