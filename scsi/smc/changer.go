@@ -192,6 +192,9 @@ func New(opt Options) (*Changer, error) {
 		c.store.close()
 		return nil, err
 	}
+	if damaged != nil {
+		c.alert(alertInventory, true)
+	}
 	return c, nil
 }
 

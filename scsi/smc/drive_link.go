@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"govtl/scsi"
@@ -111,7 +112,17 @@ func (c *Changer) answered(d *drive, err error) {
 	case tell:
 		c.log.Info("drive answers again", "drive", d.ID)
 		c.event(Event{Kind: DriveBack, Drive: d.ID})
+		if !c.anyLost() {
+			c.alert(alertDriveOffline, false)
+		}
 	}
+}
+
+// anyLost reports whether a drive does not answer.
+func (c *Changer) anyLost() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.ContainsFunc(c.drives, func(d *drive) bool { return d != nil && d.toldLost })
 }
 
 // state asks the drive in an element what it holds.
@@ -164,11 +175,14 @@ func (c *Changer) DriveChanged(id int, st DriveState) {
 		if v := c.inv.volume(e); v != nil {
 			in = v.Barcode
 		}
+		// What is told may be overtaken by what was told after it: a change is
+		// shown at once, and confirmed by asking.
+		changed := st != d.state
 		if st.Barcode == in {
 			d.state = st
 		}
 		_, open := c.unsettled(e)
-		if st.Barcode != in || !d.checked || d.lost != "" || open {
+		if changed || !d.checked || d.lost != "" || open {
 			c.queueAudit(d, e)
 		}
 		return

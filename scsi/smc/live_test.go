@@ -370,6 +370,18 @@ func TestAlerts(t *testing.T) {
 			t.Errorf("nexus %s reads flag 16h again", n)
 		}
 	}
+	l.bay.setFault(nil)
+	if err := l.c.Audit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := read("c"); got != 0 {
+		t.Error("flag 16h stays although all drives answer")
+	}
+	l.attentions("c")
+	l.c.SetOnline(false)
+	if r := l.do("c", []byte{3, 0, 0, 0, 18, 0}); r.In[2]&0xF != byte(scsi.NotReady) || r.In[12] != 4 || r.In[13] != 0x12 {
+		t.Errorf("REQUEST SENSE while offline: % X", r.In)
+	}
 }
 
 // TestOptionsRefused: what cannot be is told.

@@ -2,6 +2,7 @@ package smc
 
 import (
 	"context"
+	"fmt"
 	"hash/fnv"
 
 	"govtl/scsi"
@@ -19,6 +20,10 @@ const (
 	alertDriveOffline   = 0x16
 	alertInventory      = 0x18
 )
+
+var alertNames = map[int]string{
+	alertLibraryOffline: "library offline", alertDriveOffline: "library drive offline", alertInventory: "library inventory",
+}
 
 // identity is what distinguishes this library from others of its model.
 func (c *Changer) identity() personality.Identity {
@@ -77,9 +82,16 @@ func (c *Changer) setUp() error {
 	if err != nil {
 		return err
 	}
+	known := map[string]bool{"*": true}
 	for _, cmd := range table.Commands() {
+		known[cmd.Name] = true
 		if s, ok := c.model.Timeouts[cmd.Name]; ok {
 			cmd.Timeout = s
+		}
+	}
+	for name := range c.model.Timeouts {
+		if !known[name] {
+			return fmt.Errorf("smc: model %s: timeouts: there is no command %q", c.model.Name, name)
 		}
 	}
 	state, err := c.store.readDevice()
@@ -94,6 +106,14 @@ func (c *Changer) setUp() error {
 			c.mu.Lock()
 			c.prevented = p
 			c.mu.Unlock()
+		},
+		CurrentSense: func(*scsi.Nexus) *scsi.Sense {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			if c.offline {
+				return notReady(scsi.NotReadyOffline)
+			}
+			return nil
 		},
 		CheckPF:                 !c.model.Has(personality.LibraryIgnorePF),
 		CompatibleReserve:       true,
@@ -122,6 +142,9 @@ func (c *Changer) setUp() error {
 
 // alert raises or lowers a TapeAlert flag.
 func (c *Changer) alert(flag int, on bool) {
+	if on {
+		c.event(Event{Kind: Alert, Why: fmt.Sprintf("TapeAlert %02Xh: %s", flag, alertNames[flag])})
+	}
 	err := c.server.Do(c.ctx, func(*Changer) error {
 		if on {
 			c.Alerts().Set(flag)
