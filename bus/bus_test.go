@@ -283,3 +283,43 @@ func TestServerRefusesStrangers(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkCall is one request and its reply over the loopback.
+func BenchmarkCall(b *testing.B) {
+	dir := b.TempDir()
+	srv, err := bus.StartServer(bus.ServerOptions{Dir: dir})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer srv.Close()
+	var conns []*bus.Conn
+	for range 2 {
+		c, err := bus.Connect(bus.ConnectOptions{RunDir: dir})
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer c.Close()
+		conns = append(conns, c)
+	}
+	s, err := bus.NewService(conns[0], bus.ServiceOptions{Device: bus.DriveDevice(11)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	err = bus.Handle(s, bus.DriveState(11), func(context.Context, bus.Empty) (bus.DriveHolds, error) {
+		return bus.DriveHolds{Barcode: "VTL001L9", Loaded: true}, nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for errors.Is(err, bus.ErrAbsent) || err == nil { // until it is there
+		if _, err = bus.Call(b.Context(), conns[1], bus.DriveState(11), bus.Empty{}); err == nil {
+			break
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := bus.Call(b.Context(), conns[1], bus.DriveState(11), bus.Empty{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -4,13 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
 	"govtl/bus"
 	"govtl/internal/config"
 	"govtl/internal/daemon"
+	"govtl/libcart"
 )
 
 // finding is one line of `vtlcmd doctor`.
@@ -77,8 +81,20 @@ func examine(ctx context.Context, a *app) []finding {
 	} else {
 		good("run directory", "%s", a.paths.Run)
 	}
+	media := func(s *suiteStatus) {
+		busy := map[string]bool{}
+		for _, d := range s.Drives {
+			if d.Status != nil {
+				busy[d.Status.Holds.Barcode] = true
+			}
+		}
+		for i := range a.suite.Libraries {
+			list = append(list, examineMedia(ctx, a, &a.suite.Libraries[i], busy)...)
+		}
+	}
 	if err := a.connect(ctx); err != nil {
 		wrong("message bus", err, "")
+		media(&suiteStatus{})
 		return list
 	}
 	good("message bus", "answers")
@@ -100,12 +116,37 @@ func examine(ctx context.Context, a *app) []finding {
 		good(d.String(), "%s answers", d.Target)
 	}
 	list = append(list, examineDrives(s)...)
+	list = append(list, examineInitiators(s)...)
+	media(s)
 	return list
 }
 
-// examineStorage looks at the file system and the cartridges' homes.
-func examineStorage(a *app) []finding {
+// examineInitiators tells who is logged in where.
+func examineInitiators(s *suiteStatus) []finding {
+	seen := map[string]int{}
+	for _, l := range s.Libraries {
+		if l.Status != nil {
+			for _, i := range l.Status.Sessions {
+				seen[i.Initiator]++
+			}
+		}
+	}
+	for _, d := range s.Drives {
+		if d.Status != nil {
+			for _, i := range d.Status.Sessions {
+				seen[i.Initiator]++
+			}
+		}
+	}
 	var list []finding
+	for _, name := range slices.Sorted(maps.Keys(seen)) {
+		list = append(list, finding{OK: true, About: "initiator", Text: fmt.Sprintf("%s is logged in to %d devices", name, seen[name])})
+	}
+	return list
+}
+
+// examineStorage looks at the file system.
+func examineStorage(a *app) []finding {
 	var fs syscall.Statfs_t
 	if err := syscall.Statfs(a.paths.State, &fs); err != nil {
 		return []finding{{About: "state", Text: fmt.Sprintf("%s: %v", a.paths.State, err), Advice: "'vtlcmd up' makes it; --state DIR names another place"}}
@@ -115,29 +156,46 @@ func examineStorage(a *app) []finding {
 	if !f.OK {
 		f.Advice = "make room: drives report early warning, then the end of the medium"
 	}
-	list = append(list, f)
-	for i := range a.suite.Libraries {
-		l := &a.suite.Libraries[i]
-		list = append(list, examineMedia(a, l))
-	}
-	return list
+	return []finding{f}
 }
 
-// examineMedia looks whether the cartridges of a library are there.
-func examineMedia(a *app, l *config.Library) finding {
+// examineMedia opens the cartridges of a library for reading, but those in a
+// drive, which is writing them.
+func examineMedia(ctx context.Context, a *app, l *config.Library, busy map[string]bool) []finding {
 	about := fmt.Sprintf("cartridges %d", l.ID)
 	home := a.paths.LibraryHome(l)
 	entries, err := os.ReadDir(home)
 	if err != nil {
-		return finding{About: about, Text: err.Error(), Advice: "'vtlcmd up' makes the cartridges of a new library; mktape makes others"}
+		return []finding{{About: about, Text: err.Error(), Advice: "'vtlcmd up' makes the cartridges of a new library; mktape makes others"}}
 	}
-	there := 0
+	var list []finding
+	there, unclean := 0, 0
 	for _, e := range entries {
-		if e.IsDir() && config.CheckBarcode(e.Name()) == nil {
-			there++
+		if !e.IsDir() || config.CheckBarcode(e.Name()) != nil {
+			continue
+		}
+		there++
+		if busy[e.Name()] || ctx.Err() != nil {
+			continue
+		}
+		c, err := libcart.Open(filepath.Join(home, e.Name()), libcart.Options{ReadOnly: true})
+		if err != nil {
+			list = append(list, finding{About: about, Text: fmt.Sprintf("%s: %v", e.Name(), err),
+				Advice: "'dumptape' shows what can be read, and repairs"})
+			continue
+		}
+		if !c.Recovery().Clean {
+			unclean++
+		}
+		if err := c.Close(); err != nil {
+			list = append(list, finding{About: about, Text: fmt.Sprintf("%s: %v", e.Name(), err)})
 		}
 	}
-	return finding{OK: true, About: about, Text: fmt.Sprintf("%d in %s", there, home)}
+	text := fmt.Sprintf("%d in %s", there, home)
+	if unclean > 0 {
+		text += fmt.Sprintf(", %d to be recovered at their next load", unclean)
+	}
+	return append([]finding{{OK: true, About: about, Text: text}}, list...)
 }
 
 // answers tells whether a device is on the bus and its target lets one log in.

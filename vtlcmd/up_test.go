@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"govtl/bus"
+	"govtl/internal/config"
 )
 
 // programs is where the suite's programs are: VTL_BIN, or built once for all tests.
@@ -234,7 +235,20 @@ func TestUpFromNothing(t *testing.T) {
 	if got := u.do("status"); strings.Count(got, "\n") != 6 || !strings.Contains(got, "slots 21 of 40 full") {
 		t.Errorf("status:\n%s", got)
 	}
-	u.do("doctor")
+	if got := u.do("doctor"); strings.Contains(got, "WRONG") || !strings.Contains(got, "ok    cartridges 10  21 in ") {
+		t.Errorf("doctor:\n%s", got)
+	}
+
+	// A cartridge that cannot be read is found by its name.
+	for _, name := range []string{"data", "meta"} {
+		if err := os.WriteFile(filepath.Join(u.dir, "state", "cartridges", "10", "VTL003L9", name), []byte("junk"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found, err := u.command("doctor").Output()
+	if err == nil || !strings.Contains(string(found), "WRONG cartridges 10  VTL003L9: ") {
+		t.Errorf("doctor: %v\n%s", err, found)
+	}
 
 	// The same again refuses, and disturbs nothing.
 	second, err := u.command("up", "--listen", u.address).CombinedOutput()
@@ -396,4 +410,53 @@ func TestUpOnAnExternalBus(t *testing.T) {
 	if strings.Contains(u.output(), access.Secret) {
 		t.Error("the secret is in the output")
 	}
+}
+
+// TestSuitesSideBySide runs two with the same devices, one of them in a directory
+// whose name is too long for a socket, and ends one while it starts.
+func TestSuitesSideBySide(t *testing.T) {
+	a, b := newUps(t, oneDrive), newUps(t, oneDrive)
+	b.dir = filepath.Join(b.dir, strings.Repeat("long/", 20))
+	if err := os.MkdirAll(b.dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(b.dir, "vtl.yaml"), []byte(oneDrive), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	paths, err := config.ResolvePaths(config.PathOptions{Config: filepath.Join(b.dir, "vtl.yaml"), State: filepath.Join(b.dir, "state")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(paths.Run); err != nil { // outside the test's directory
+			t.Error(err)
+		}
+	})
+	a.start()
+	b.start()
+	b.do("11", "load", "VTL001L9")
+	if got := b.do("status"); !strings.Contains(got, "VTL001L9 loaded") {
+		t.Errorf("the one that was asked:\n%s", got)
+	}
+	if got := a.do("status"); strings.Contains(got, "VTL001L9 loaded") {
+		t.Errorf("the other:\n%s", got)
+	}
+	b.stop()
+	if got := a.do("status"); !strings.Contains(got, "drive 11") {
+		t.Errorf("after the other's end:\n%s", got)
+	}
+}
+
+func TestUpIsInterruptedWhileItStarts(t *testing.T) {
+	u := newUps(t, oneDrive)
+	u.cmd = u.command("up", "--listen", u.address)
+	u.cmd.Stdout, u.cmd.Stderr = u, u
+	if err := u.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	u.exited = make(chan error, 1)
+	go func(cmd *exec.Cmd) { u.exited <- cmd.Wait() }(u.cmd)
+	u.await(`made 2 cartridges`)
+	u.stop()
+	u.gone()
 }
