@@ -66,13 +66,13 @@ func ModeSelect10[D Host]() scsi.Row[D] {
 
 // ModeSense6 is MODE SENSE(6), 1Ah.
 func ModeSense6[D Host]() scsi.Row[D] {
-	return row[D]("MODE SENSE(6)", "SPC-4 6.13", scsi.DataIn, scsi.Unrestricted,
+	return row[D]("MODE SENSE(6)", "SPC-4 6.13", scsi.DataIn, scsi.Exclusive,
 		(*Core).modeSense, 0x08, 0xFF, 0xFF, 0xFF, control)
 }
 
 // ModeSense10 is MODE SENSE(10), 5Ah.
 func ModeSense10[D Host]() scsi.Row[D] {
-	return row[D]("MODE SENSE(10)", "SPC-4 6.14", scsi.DataIn, scsi.Unrestricted,
+	return row[D]("MODE SENSE(10)", "SPC-4 6.14", scsi.DataIn, scsi.Exclusive,
 		(*Core).modeSense, 0x18, 0xFF, 0xFF, 0, 0, 0, 0xFF, 0xFF, control)
 }
 
