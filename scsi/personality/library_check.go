@@ -9,7 +9,7 @@ import (
 )
 
 // maxBarcode is the longest primary volume identification that a library of any
-// model takes, in characters. The field of SMC-3 6.13.4 has 32.
+// model takes, in characters. The field of SMC-3 6.10 has 32.
 const maxBarcode = 16
 
 // finish fills in what is left out and checks the model as a whole.

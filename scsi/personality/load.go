@@ -27,9 +27,30 @@ var ErrUnknown = errors.New("personality: unknown model")
 
 // header is what every model file may have beside its own keys.
 type header struct {
-	Base     string `yaml:"base"`
-	Abstract bool   `yaml:"abstract"`
-	Device   string `yaml:"device"`
+	base, device string
+	abstract     bool
+}
+
+// readHeader finds the header in a file without decoding all of it: that is left
+// to load, which refuses what is wrong.
+func readHeader(data []byte) (h header) {
+	for line := range bytes.Lines(data) {
+		key, value, ok := strings.Cut(string(line), ":")
+		if !ok {
+			continue
+		}
+		value, _, _ = strings.Cut(value, " #")
+		value = strings.Trim(value, " \t\r\n\"'")
+		switch key {
+		case "base":
+			h.base = value
+		case "device":
+			h.device = value
+		case "abstract":
+			h.abstract = value == "true"
+		}
+	}
+	return h
 }
 
 // readModel returns the file of a model: NAME.yaml of the first directory that has it,
@@ -82,11 +103,7 @@ func load(folder, name string, dirs []string, v any, clear func()) (file string,
 			return "", fmt.Errorf("personality: %s: is its own base", f)
 		}
 		chain, files = append(chain, data), append(files, f)
-		var h header
-		if err := yaml.Unmarshal(data, &h); err != nil {
-			return "", fmt.Errorf("personality: %s: %w", f, err)
-		}
-		next = h.Base
+		next = readHeader(data).base
 	}
 	for i := len(chain) - 1; i >= 0; i-- {
 		clear()
@@ -107,8 +124,8 @@ func load(folder, name string, dirs []string, v any, clear func()) (file string,
 func names(folder string, dirs []string, device string) []string {
 	found := map[string]bool{}
 	add := func(name string, data []byte) {
-		var h header
-		if found[name] || yaml.Unmarshal(data, &h) != nil || h.Abstract {
+		h := readHeader(data)
+		if found[name] || h.abstract {
 			return
 		}
 		if kind := inherited(folder, h, dirs); kind == device {
@@ -147,17 +164,14 @@ func names(folder string, dirs []string, device string) []string {
 // inherited is the device kind of a file, its own or the nearest base's.
 func inherited(folder string, h header, dirs []string) string {
 	for range 8 {
-		if h.Device != "" || h.Base == "" {
-			return h.Device
+		if h.device != "" || h.base == "" {
+			return h.device
 		}
-		data, _, err := readModel(folder, h.Base, dirs)
+		data, _, err := readModel(folder, h.base, dirs)
 		if err != nil {
 			return ""
 		}
-		h = header{}
-		if yaml.Unmarshal(data, &h) != nil {
-			return ""
-		}
+		h = readHeader(data)
 	}
 	return ""
 }
