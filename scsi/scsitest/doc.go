@@ -3,13 +3,13 @@
 // servers, and run over iSCSI as well.
 //
 // A line that starts at the margin is what is sent; the indented lines below it
-// are what came back, and are rewritten by `go test -update`:
+// are what came back, and are rewritten by `go test -rewrite`:
 //
 //	# Comments and empty lines are kept.
 //	nexus b                          the initiator of what follows; it logs in on first use (default: a)
 //	lun 00 01                        the LUN of what follows, its first bytes (default: 0)
 //	attentions                       REQUEST SENSE until no unit attention condition is pending
-//	cdb 15 10 00 00 0C 00            a CDB; the name behind # is written by -update
+//	cdb 15 10 00 00 0C 00            a CDB; the name behind # is written by -rewrite
 //	out 00 00 10 08 58 00 00 00      its Data-Out; further lines append
 //	out zeros 4096                   so many zeros
 //	out pattern 65536 7              so many bytes of a pattern of that seed (Pattern)

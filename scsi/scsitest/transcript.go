@@ -10,7 +10,7 @@ import (
 	"govtl/scsi"
 )
 
-var update = flag.Bool("update", false, "rewrite the replies in transcripts")
+var rewrite = flag.Bool("rewrite", false, "rewrite the replies in transcripts")
 
 // Command is what an initiator sends.
 type Command struct {
@@ -53,7 +53,7 @@ type Env struct {
 }
 
 // RunFiles runs each transcript that matches a glob pattern as a subtest, in an
-// environment of its own. With -update it rewrites the replies.
+// environment of its own. With -rewrite it rewrites the replies.
 func RunFiles(t *testing.T, pattern string, env func(t *testing.T) *Env) {
 	t.Helper()
 	files, err := filepath.Glob(pattern)
@@ -83,11 +83,11 @@ func RunFile(t *testing.T, path string, env *Env) {
 	if got == string(want) {
 		return
 	}
-	if *update {
+	if *rewrite {
 		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
-	t.Errorf("%s:\n%s(rewrite with -update)", path, diff(string(want), got))
+	t.Errorf("%s:\n%s(rewrite with -rewrite)", path, diff(string(want), got))
 }

@@ -148,13 +148,13 @@ func (l *library) steps() map[string]func([]string) (string, error) {
 	}
 }
 
-var update = flag.Lookup("update")
+var rewrite = flag.Lookup("rewrite")
 
-// golden compares with a file of testdata, or rewrites it with -update.
+// golden compares with a file of testdata, or rewrites it with -rewrite.
 func golden(t *testing.T, name string, got []byte) {
 	t.Helper()
 	file := filepath.Join("testdata", name)
-	if update.Value.String() == "true" {
+	if rewrite.Value.String() == "true" {
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -168,7 +168,7 @@ func golden(t *testing.T, name string, got []byte) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, want) {
-		t.Errorf("%s differs (rewrite with -update):\n%s", file, got)
+		t.Errorf("%s differs (rewrite with -rewrite):\n%s", file, got)
 	}
 }
 

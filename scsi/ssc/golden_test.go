@@ -16,14 +16,14 @@ import (
 
 // TestModelGoldens compares INQUIRY, VPD, mode and log pages and the density
 // support of each model, with its native medium loaded, to its golden file. With
-// -update it writes them; the difference is the review.
+// -rewrite it writes them; the difference is the review.
 func TestModelGoldens(t *testing.T) {
-	update := goflag.Lookup("update").Value.String() == "true"
+	rewrite := goflag.Lookup("rewrite").Value.String() == "true"
 	for _, name := range personality.DriveNames() {
 		t.Run(name, func(t *testing.T) {
 			got := describeModel(t, name)
 			file := filepath.Join("testdata", "models", name+".golden")
-			if update {
+			if rewrite {
 				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
 					t.Fatal(err)
 				}
@@ -34,7 +34,7 @@ func TestModelGoldens(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got != string(want) {
-				t.Errorf("%s differs (rewrite with -update):\n%s", file, firstDifference(string(want), got))
+				t.Errorf("%s differs (rewrite with -rewrite):\n%s", file, firstDifference(string(want), got))
 			}
 		})
 	}
