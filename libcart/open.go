@@ -261,3 +261,36 @@ func (m missing) Sync() error                           { return nil }
 func (m missing) Flush(int64, int64) error              { return nil }
 func (m missing) Allocate(int64, int64) error           { return fs.ErrPermission }
 func (m missing) TryLock() error                        { return nil }
+
+// Hold keeps everybody else from opening the cartridge in dir for writing, as an
+// open one does, until release is called. It looks at nothing but the lock.
+func Hold(dir string, o Options) (release func() error, err error) {
+	c := newCartridge(dir, o)
+	if err := c.takeLock(); err != nil {
+		return nil, err
+	}
+	return c.closeFiles, nil
+}
+
+// Files lists the files of the cartridge in dir, the one that tells its state
+// first; the lock is none of them.
+func Files(dir string, o Options) ([]string, error) {
+	c := newCartridge(dir, o)
+	names := []string{metaName(dir)}
+	for p := range uint8(MaxPartitions) {
+		names = append(names, dataName(dir, p), indexName(dir, p))
+	}
+	var out []string
+	for _, name := range names {
+		switch _, err := c.fs.Stat(name); {
+		case err == nil:
+			out = append(out, name)
+		case !errors.Is(err, fs.ErrNotExist):
+			return nil, err
+		}
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("%s: no cartridge: %w", dir, fs.ErrNotExist)
+	}
+	return out, nil
+}

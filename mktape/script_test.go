@@ -16,8 +16,8 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
-			e.Setenv("XDG_CONFIG_HOME", e.WorkDir+"/config")
-			e.Setenv("XDG_STATE_HOME", e.WorkDir+"/state")
+			e.Setenv("CONFIGURATION_DIRECTORY", e.WorkDir+"/config")
+			e.Setenv("STATE_DIRECTORY", e.WorkDir+"/state/vtl")
 			e.Setenv("SOURCE_DATE_EPOCH", "1700000000")
 			return nil
 		},
