@@ -120,7 +120,7 @@ func trees(t *testing.T) (first, second string) {
 // where it lands: by READ POSITION and by what the next block holds (SSC-4 4.2.5;
 // filemarks are logical objects and count).
 func TestPositions(t *testing.T) {
-	r := newRig(t, suite.Options{}, 11)
+	r := newRig(t, suite.Options{Config: small}, 11)
 	d := r.load(t, 1, 0)
 	linux.Run(t, "mt -f %s setblk 0", d.Tape)
 	tape, err := linux.OpenTape(d.Tape, true)

@@ -28,7 +28,7 @@ func (r *rig) through(t *testing.T, settings ...string) (*relay.Relay, linux.Dev
 // that a network knows. Nothing acknowledged is lost, the writer never hangs, and
 // the initiator comes back by itself.
 func TestConnections(t *testing.T) {
-	r := newRig(t, suite.Options{})
+	r := newRig(t, suite.Options{Config: small})
 	between, d := r.through(t)
 	linux.Run(t, "mtx -f %s load 1 0", r.changer.Generic)
 	r.ready(t, d)
@@ -94,7 +94,7 @@ func TestConnections(t *testing.T) {
 
 // TestDigests writes and reads with every combination of digests.
 func TestDigests(t *testing.T) {
-	r := newRig(t, suite.Options{})
+	r := newRig(t, suite.Options{Config: small})
 	linux.Run(t, "mtx -f %s load 1 0", r.changer.Generic)
 	for _, c := range []struct{ header, data string }{{"CRC32C", "None"}, {"None", "CRC32C"}, {"CRC32C", "CRC32C"}} {
 		linux.NewNode(t, r.Addr, driveName(11), "node.conn[0].iscsi.HeaderDigest="+c.header, "node.conn[0].iscsi.DataDigest="+c.data)
@@ -115,7 +115,7 @@ func TestDigests(t *testing.T) {
 
 // TestNegotiation writes and reads with the ways that data can travel.
 func TestNegotiation(t *testing.T) {
-	r := newRig(t, suite.Options{})
+	r := newRig(t, suite.Options{Config: small})
 	linux.Run(t, "mtx -f %s load 1 0", r.changer.Generic)
 	for _, settings := range [][]string{
 		{"node.session.iscsi.InitialR2T=Yes", "node.session.iscsi.ImmediateData=No"},
@@ -140,7 +140,7 @@ func TestNegotiation(t *testing.T) {
 // of the connection, and can be taken over by preemption (SPC-4 5.13).
 func TestTwoInitiators(t *testing.T) {
 	const keyA, keyB = "0xa1", "0xb2"
-	r := newRig(t, suite.Options{}, 11)
+	r := newRig(t, suite.Options{Config: small}, 11)
 	a := r.load(t, 1, 0)
 	between, err := relay.Listen(r.Addr)
 	if err != nil {

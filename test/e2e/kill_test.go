@@ -13,7 +13,7 @@ import (
 // itself, everything up to the last acknowledged filemark reads back, and the
 // writer sees an error or nothing at all, but never hangs.
 func TestKill(t *testing.T) {
-	r := newRig(t, suite.Options{}, 11)
+	r := newRig(t, suite.Options{Config: small}, 11)
 	s := newStream(r.load(t, 1, 0), 1)
 	for round := range 3 {
 		s.start(t)
@@ -92,7 +92,7 @@ func TestKill(t *testing.T) {
 // the position is lost with it, and nothing may be written at the beginning of
 // the tape instead, whether the writer or somebody else is told.
 func TestKillIdle(t *testing.T) {
-	r := newRig(t, suite.Options{}, 11)
+	r := newRig(t, suite.Options{Config: small}, 11)
 	s := newStream(r.load(t, 1, 0), 2)
 	for _, told := range []string{"the writer", "another program"} {
 		s.start(t)
@@ -127,7 +127,7 @@ func TestKillIdle(t *testing.T) {
 // TestStop: SIGTERM ends everything in time in the middle of a write, and what
 // was acknowledged is there afterwards.
 func TestStop(t *testing.T) {
-	r := newRig(t, suite.Options{}, 11)
+	r := newRig(t, suite.Options{Config: small}, 11)
 	s := newStream(r.load(t, 1, 0), 3)
 	s.start(t)
 	s.after(t, 3)

@@ -19,6 +19,20 @@ const libraryName = "iqn.2026-11.local.vtl:library10"
 
 func driveName(id int) string { return fmt.Sprintf("iqn.2026-11.local.vtl:drive%d", id) }
 
+// small is a suite with one drive: it starts sooner than the default one.
+const small = `version: 1
+libraries:
+  - id: 10
+    model: ibm-03584
+    serial: VTL0000010
+    slots: 4
+    mail-slots: 1
+    drives:
+      - {id: 11, model: ibm-ult3580-td9, serial: VTL0000011}
+    media:
+      - barcodes: VTL001L9-VTL002L9
+`
+
 // rig is a suite and the kernel's initiator, logged in to the library and to
 // some of its drives.
 type rig struct {

@@ -118,10 +118,14 @@ func (p *plan) enterRoot() error {
 			return fmt.Errorf("bind %s: %w", d, err)
 		}
 	}
-	if err := unix.Chroot(root); err != nil {
+	// Not chroot(2): who is in one may not have user namespaces, which units want.
+	if err := unix.PivotRoot(root, filepath.Join(root, base)); err != nil {
+		return fmt.Errorf("pivot_root: %w", err)
+	}
+	if err := os.Chdir("/"); err != nil {
 		return err
 	}
-	return os.Chdir("/")
+	return unix.Unmount(base, unix.MNT_DETACH)
 }
 
 // mounts mounts what a booted system has, and gives open-iscsi's database and the

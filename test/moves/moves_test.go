@@ -1,0 +1,251 @@
+package moves
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"testing"
+
+	"govtl/scsi"
+	"govtl/scsi/scsitest"
+	"govtl/scsi/smc"
+)
+
+// rounds is how many moves TestMoves makes; VTL_MOVES changes it.
+func rounds(t *testing.T) int {
+	s := os.Getenv("VTL_MOVES")
+	if s == "" {
+		return 300
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 {
+		t.Fatalf("VTL_MOVES: %q is no number of moves", s)
+	}
+	return n
+}
+
+// command sends a CDB, taking unit attention conditions first.
+func (r *rig) command(u scsitest.Unit, cdb []byte, out ...byte) scsitest.Result {
+	r.t.Helper()
+	for {
+		res, err := u.Execute("a", scsitest.Command{CDB: cdb, Out: out, ExpectedOut: -1, ExpectedIn: -1})
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		if res.Status == scsi.CheckCondition && scsi.SenseKey(res.Sense[2]&0xF) == scsi.UnitAttention {
+			continue
+		}
+		return res
+	}
+}
+
+func sense(r scsitest.Result) string {
+	if r.Status != scsi.CheckCondition {
+		return r.Status.String()
+	}
+	return fmt.Sprintf("%X/%02X/%02X", r.Sense[2]&0xF, r.Sense[12], r.Sense[13])
+}
+
+// move sends MOVE MEDIUM.
+func (r *rig) move(from, to smc.Element) string {
+	cdb := make([]byte, 12)
+	cdb[0] = 0xA5
+	binary.BigEndian.PutUint16(cdb[4:], uint16(r.changer.Address(from)))
+	binary.BigEndian.PutUint16(cdb[6:], uint16(r.changer.Address(to)))
+	return sense(r.command(r.scsi, cdb))
+}
+
+// where is the element of each barcode; the test fails when one is lost, in two
+// places, or elsewhere than the drives say.
+func (r *rig) where() map[string]smc.Element {
+	r.t.Helper()
+	at := map[string]smc.Element{}
+	for _, e := range r.changer.Inventory() {
+		if e.Volume == nil {
+			continue
+		}
+		if other, ok := at[e.Volume.Barcode]; ok {
+			r.t.Fatalf("%s is in %s and in %s", e.Volume.Barcode, other, e.Element)
+		}
+		at[e.Volume.Barcode] = e.Element
+	}
+	for _, b := range r.barcodes {
+		if _, ok := at[b]; !ok {
+			r.t.Fatalf("%s is lost", b)
+		}
+	}
+	for i, id := range driveIDs {
+		e := smc.Element{Type: smc.DataTransfer, Number: i + 1}
+		held := r.drives[id].unit.State().Barcode
+		if held != "" && at[held] != e {
+			r.t.Fatalf("drive %d holds %s, the inventory has it in %s", id, held, at[held])
+		}
+		for b, in := range at {
+			if in == e && held != b {
+				r.t.Fatalf("the inventory has %s in %s, the drive holds %q", b, e, held)
+			}
+		}
+	}
+	return at
+}
+
+func record(barcode string, n int) []byte { return fmt.Appendf(nil, "%s record %08d", barcode, n) }
+
+// verify reads a loaded tape from its beginning and fails when a record that was
+// acknowledged is not there, or one that was never written.
+func (r *rig) verify(d *drive, barcode string) {
+	r.t.Helper()
+	if got := sense(r.command(d.scsi, []byte{0x01, 0, 0, 0, 0, 0})); got != "GOOD" {
+		r.t.Fatalf("REWIND of %s: %s", barcode, got)
+	}
+	n := 0
+	for ; ; n++ {
+		res := r.command(d.scsi, []byte{0x08, 0x02, 0, 1, 0, 0})
+		if got := sense(res); got == "8/00/05" {
+			break
+		} else if got != "GOOD" || string(res.In) != string(record(barcode, n)) {
+			r.t.Fatalf("%s, record %d: %s, %q", barcode, n, got, res.In)
+		}
+		if got := sense(r.command(d.scsi, []byte{0x08, 0x02, 0, 1, 0, 0})); got == "8/00/05" {
+			n++
+			break // a record whose filemark was not acknowledged
+		} else if got != "0/00/01" {
+			r.t.Fatalf("%s, filemark %d: %s", barcode, n, got)
+		}
+	}
+	if n < r.records[barcode] || n > r.records[barcode]+r.open[barcode] {
+		r.t.Fatalf("%s has %d records; %d were acknowledged, %d begun", barcode, n, r.records[barcode], r.open[barcode])
+	}
+	r.records[barcode], r.open[barcode] = n, 0
+}
+
+// write appends a record and a filemark.
+func (r *rig) write(d *drive, barcode string) {
+	r.t.Helper()
+	r.verify(d, barcode)
+	b := record(barcode, r.records[barcode])
+	if got := sense(r.command(d.scsi, []byte{0x0A, 0, 0, 0, byte(len(b)), 0}, b...)); got != "GOOD" {
+		if !d.life.dead.Load() {
+			r.t.Fatalf("WRITE to %s: %s", barcode, got)
+		}
+		r.open[barcode] = 1
+		return
+	}
+	r.open[barcode] = 1
+	if got := sense(r.command(d.scsi, []byte{0x10, 0, 0, 0, 1, 0})); got == "GOOD" {
+		r.records[barcode]++
+		r.open[barcode] = 0
+	} else if !d.life.dead.Load() {
+		r.t.Fatalf("WRITE FILEMARKS to %s: %s", barcode, got)
+	}
+}
+
+// TestMoves moves tapes at random between slots and real drives, writes to them,
+// and kills the library and the drives at random steps.
+func TestMoves(t *testing.T) {
+	r := newRig(t)
+	random := rand.New(rand.NewPCG(20261121, 5))
+	outcomes := map[string]int{}
+	for range rounds(t) {
+		at := r.where()
+		from := at[r.barcodes[random.IntN(len(r.barcodes))]]
+		to := smc.Element{Type: smc.DataTransfer, Number: 1 + random.IntN(len(driveIDs))}
+		if random.IntN(3) == 0 {
+			to = smc.Element{Type: smc.Storage, Number: 1 + random.IntN(slots)}
+		}
+		victim := r.drives[driveIDs[random.IntN(len(driveIDs))]]
+		switch random.IntN(4) {
+		case 0:
+			victim.life.left.Store(1 + random.Int64N(12))
+		case 1:
+			r.life.left.Store(1 + random.Int64N(24))
+		}
+		got := r.move(from, to)
+		if got[0] == '4' {
+			t.Fatalf("%s to %s: HARDWARE ERROR %s", from, to, got)
+		}
+		outcomes[got]++
+		if r.life.dead.Load() {
+			r.restartLibrary(random.IntN(2) == 0)
+		} else {
+			r.life.left.Store(0)
+		}
+		for _, id := range driveIDs {
+			d := r.drives[id]
+			if random.IntN(4) == 0 && !d.life.dead.Load() {
+				if s := d.unit.State(); s.Loaded {
+					r.tryWrite(d, s.Barcode)
+				}
+			}
+			if d.life.dead.Load() {
+				r.restartDrive(id)
+			} else {
+				d.life.left.Store(0)
+			}
+		}
+		if got := sense(r.command(r.scsi, []byte{0x07, 0, 0, 0, 0, 0})); got != "GOOD" {
+			t.Fatalf("INITIALIZE ELEMENT STATUS: %s", got)
+		}
+		if n := r.changer.Status().Unsettled; n != 0 {
+			t.Fatalf("%d moves are not settled", n)
+		}
+	}
+	t.Log(outcomes)
+	if outcomes["GOOD"] < rounds(t)/10 {
+		t.Errorf("too few moves were good to mean anything: %v", outcomes)
+	}
+	r.readAll()
+}
+
+// tryWrite writes with a drive that may be about to die: then nothing can be
+// said of what it answers.
+func (r *rig) tryWrite(d *drive, barcode string) {
+	if d.life.left.Load() > 0 {
+		b := record(barcode, r.records[barcode])
+		r.command(d.scsi, []byte{0x11, 0x03, 0, 0, 0, 0}) // SPACE to end of data
+		if sense(r.command(d.scsi, []byte{0x0A, 0, 0, 0, byte(len(b)), 0}, b...)) != "GOOD" {
+			r.open[barcode] = max(r.open[barcode], 1)
+			return
+		}
+		r.open[barcode] = 1
+		if sense(r.command(d.scsi, []byte{0x10, 0, 0, 0, 1, 0})) == "GOOD" {
+			r.records[barcode]++
+			r.open[barcode] = 0
+		}
+		return
+	}
+	r.write(d, barcode)
+}
+
+// readAll loads every tape into the first drive and verifies it.
+func (r *rig) readAll() {
+	r.t.Helper()
+	first := smc.Element{Type: smc.DataTransfer, Number: 1}
+	free := func() smc.Element {
+		for _, e := range r.changer.Inventory() {
+			if e.Element.Type == smc.Storage && e.Volume == nil {
+				return e.Element
+			}
+		}
+		r.t.Fatal("no free slot")
+		return smc.Element{}
+	}
+	for _, b := range r.barcodes {
+		at := r.where()
+		for other, e := range at {
+			if e == first && other != b {
+				if got := r.move(e, free()); got != "GOOD" {
+					r.t.Fatal(got)
+				}
+			}
+		}
+		if at[b] != first {
+			if got := r.move(at[b], first); got != "GOOD" {
+				r.t.Fatalf("%s to drive 1: %s", b, got)
+			}
+		}
+		r.verify(r.drives[driveIDs[0]], b)
+	}
+}
