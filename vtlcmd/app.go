@@ -64,6 +64,9 @@ func (a *app) connect(ctx context.Context) error {
 	o := busOptions(a.suite, a.paths, "vtlcmd")
 	if o.RunDir != "" {
 		if _, err := bus.ReadAccess(o.RunDir); err != nil {
+			if errors.Is(err, fs.ErrPermission) {
+				return daemon.WithHint(err, "only the suite's own user may give it orders: sudo -u USER vtlcmd ...")
+			}
 			if errors.Is(err, fs.ErrNotExist) {
 				err = fmt.Errorf("the suite does not run: there is no %s", filepath.Join(o.RunDir, bus.FileName))
 			}

@@ -37,15 +37,18 @@ type suite struct {
 
 	out sync.Mutex // one line at a time on stdout
 
+	reloading sync.Mutex // one configuration after the other
+
 	mu       sync.Mutex
 	config   *config.Suite
 	answered map[string]bool // daemons whose target answers
+	starts   map[string]int  // how often a daemon was ready
 	ready    bool            // said so
 }
 
 // up runs the suite in the foreground until it is told to end.
 func up(ctx context.Context, c *call) error {
-	s := &suite{app: c.app, answered: map[string]bool{}}
+	s := &suite{app: c.app, answered: map[string]bool{}, starts: map[string]int{}}
 	if err := s.prepare(); err != nil {
 		return err
 	}
@@ -54,10 +57,10 @@ func up(ctx context.Context, c *call) error {
 		return daemon.WithHint(err, "this suite runs already; --state DIR and --listen ADDR start another one beside it")
 	}
 	defer lock.Release()
-	if err := s.provision(); err != nil {
+	if err := s.provision(s.config); err != nil {
 		return err
 	}
-	daemons, err := s.daemons()
+	daemons, err := s.daemons(s.config)
 	if err != nil {
 		return err
 	}
@@ -132,8 +135,7 @@ func (s *suite) current() *config.Suite {
 }
 
 // provision makes the cartridges that were never made.
-func (s *suite) provision() error {
-	cfg := s.current()
+func (s *suite) provision(cfg *config.Suite) error {
 	for i := range cfg.Libraries {
 		l := &cfg.Libraries[i]
 		made, err := provision.Library(s.paths, l)
@@ -156,7 +158,7 @@ func (s *suite) address() string {
 }
 
 // daemons lists the processes of the suite.
-func (s *suite) daemons() ([]supervise.Daemon, error) {
+func (s *suite) daemons(cfg *config.Suite) ([]supervise.Daemon, error) {
 	common := []string{"--verbose", strconv.Itoa(s.app.flags.Verbose)}
 	if s.app.flags.Config != "" {
 		common = append(common, "--config", s.paths.Config)
@@ -177,7 +179,7 @@ func (s *suite) daemons() ([]supervise.Daemon, error) {
 		paths[name] = path
 	}
 	list := []supervise.Daemon{{Name: "portal", Path: paths["vtlportal"], Args: portal, Last: true}}
-	for _, d := range s.current().Devices() {
+	for _, d := range cfg.Devices() {
 		program := bus.Device{Kind: bus.Kind(d.Kind)}.Service()
 		list = append(list, supervise.Daemon{
 			Name: daemonName(d), Path: paths[program], Args: append([]string{strconv.Itoa(d.ID)}, common...),
@@ -215,22 +217,23 @@ func (s *suite) join() error {
 // reload applies the configuration file as it is now: cartridges are made,
 // daemons started and ended as it says, and those that stay are told.
 func (s *suite) reload(ctx context.Context) ([]string, error) {
+	s.reloading.Lock()
+	defer s.reloading.Unlock()
 	next, err := s.load()
 	if err != nil {
 		return nil, err
 	}
+	if err := s.provision(next); err != nil {
+		return nil, err
+	}
+	daemons, err := s.daemons(next)
+	if err != nil {
+		return nil, err
+	}
 	s.mu.Lock()
-	old := s.config
+	changes := changedDevices(s.config, next)
 	s.config = next
 	s.mu.Unlock()
-	changes := changedDevices(old, next)
-	if err := s.provision(); err != nil {
-		return changes, err
-	}
-	daemons, err := s.daemons()
-	if err != nil {
-		return changes, err
-	}
 	s.sup.Reload()
 	if err := s.sup.Set(daemons); err != nil {
 		return changes, err

@@ -79,7 +79,8 @@ func (s *suite) forget(name string) {
 
 // await asks a target, as an initiator does, until it answers, and says so.
 func (s *suite) await(ctx context.Context, d config.Device) {
-	for ctx.Err() == nil {
+	mine := s.begin(d)
+	for ctx.Err() == nil && s.holds(d, mine) {
 		attempt, cancel := context.WithTimeout(ctx, probeTimeout)
 		err := probe(attempt, s.current(), s.address(), d.Target)
 		cancel()
@@ -88,14 +89,28 @@ func (s *suite) await(ctx context.Context, d config.Device) {
 			s.hasAnswered(d)
 			return
 		}
-		if now, ok := s.device(daemonName(d)); !ok || now != d {
-			return // no longer in the configuration
-		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(probeAgain):
 		}
 	}
+}
+
+// begin counts a start of a daemon.
+func (s *suite) begin(d config.Device) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.starts[daemonName(d)]++
+	return s.starts[daemonName(d)]
+}
+
+// holds tells whether a start is the daemon's last and its device is still in the
+// configuration.
+func (s *suite) holds(d config.Device, start int) bool {
+	now, ok := s.device(daemonName(d))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return ok && now == d && s.starts[daemonName(d)] == start
 }
 
 // takesOrders waits until a device is on the bus too, so that whoever reads

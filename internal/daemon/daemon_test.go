@@ -344,12 +344,6 @@ func TestLoggerForms(t *testing.T) {
 	if s := b.String(); !strings.HasPrefix(s, "time=") || !strings.Contains(s, " level=TRACE msg=x") {
 		t.Errorf("plain: %s", s)
 	}
-	b.Reset()
-	NewLogger(&b, level, func(k string) string { return map[string]string{SupervisedVariable: "1"}[k] }).Info("x")
-	if s := b.String(); s != "level=INFO msg=x\n" {
-		t.Errorf("supervised: %s", s)
-	}
-	b.Reset()
 	f, err := os.CreateTemp(t.TempDir(), "")
 	if err != nil {
 		t.Fatal(err)

@@ -41,11 +41,10 @@ func Verbosity(l slog.Level) int {
 }
 
 // NewLogger makes the logger of a daemon: lines of key=value on w. level can be
-// changed while it runs. Under journald lines carry their priority and no time,
-// and under `vtlcmd up`, which adds both name and time, neither.
+// changed while it runs. Under journald lines carry their priority in place of
+// the time, which the journal has itself.
 func NewLogger(w io.Writer, level slog.Leveler, getenv func(string) string) *slog.Logger {
 	journal := underJournal(w, getenv)
-	bare := journal || getenv(SupervisedVariable) != ""
 	if journal {
 		w = priorityWriter{w}
 	}
@@ -54,7 +53,7 @@ func NewLogger(w io.Writer, level slog.Leveler, getenv func(string) string) *slo
 		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
 			switch {
 			case len(groups) > 0:
-			case a.Key == slog.TimeKey && bare:
+			case a.Key == slog.TimeKey && journal:
 				return slog.Attr{}
 			case a.Key == slog.LevelKey && a.Value.Any() == LevelTrace:
 				return slog.String(slog.LevelKey, "TRACE")
@@ -63,9 +62,6 @@ func NewLogger(w io.Writer, level slog.Leveler, getenv func(string) string) *slo
 		},
 	}))
 }
-
-// SupervisedVariable is set in the environment of what `vtlcmd up` starts.
-const SupervisedVariable = "VTL_SUPERVISED"
 
 // underJournal tells whether w is a stream to journald, sd-journal(3).
 func underJournal(w io.Writer, getenv func(string) string) bool {

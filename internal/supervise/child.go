@@ -9,8 +9,6 @@ import (
 	"sync"
 	"syscall"
 	"time"
-
-	"govtl/internal/daemon"
 )
 
 // child is one daemon and the goroutine that keeps it running.
@@ -76,8 +74,7 @@ func (c *child) runOnce(restart bool) (settled bool, e Event) {
 	}
 	defer sock.close()
 	cmd := exec.Command(c.d.Path, c.d.Args...)
-	cmd.Env = append(append(os.Environ(), c.d.Env...),
-		"NOTIFY_SOCKET="+sock.path, daemon.SupervisedVariable+"=1")
+	cmd.Env = append(append(os.Environ(), c.d.Env...), "NOTIFY_SOCKET="+sock.path)
 	out := c.s.out.stream(c.d.Name)
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.WaitDelay = time.Second

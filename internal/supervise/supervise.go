@@ -100,7 +100,8 @@ type Supervisor struct {
 	quit   chan struct{}     // closed by Close, ends that thread
 	out    *prefixer
 
-	notify sync.Mutex // held while Options.Notify runs
+	setting sync.Mutex // held by Set, so that two of them do not mix
+	notify  sync.Mutex // held while Options.Notify runs
 
 	mu       sync.Mutex
 	closed   bool
@@ -143,6 +144,8 @@ func (s *Supervisor) Set(daemons []Daemon) error {
 		}
 		want[d.Name] = d
 	}
+	s.setting.Lock()
+	defer s.setting.Unlock()
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
