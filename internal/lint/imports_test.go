@@ -22,7 +22,8 @@ var arrows = map[string][]string{
 	"scsi/ssc":         {"scsi", "scsi/page", "scsi/spc", "scsi/personality", "libcart", "internal/buffer", "internal/vfs"},
 	"scsi/smc":         {"scsi", "scsi/page", "scsi/spc", "scsi/personality", "internal/buffer", "internal/vfs"},
 
-	"libcart": {"internal/buffer", "internal/vfs"},
+	"libcart":      {"internal/buffer", "internal/vfs"},
+	"libcart/tool": {"libcart", "internal/buffer", "internal/vfs"},
 
 	"iscsi":     {"scsi", "iscsi/pdu", "internal/buffer"},
 	"iscsi/pdu": {},
