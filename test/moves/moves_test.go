@@ -13,7 +13,8 @@ import (
 	"govtl/scsi/smc"
 )
 
-// rounds is how many moves TestMoves makes; VTL_MOVES changes it.
+// rounds is how many moves TestMoves makes; VTL_MOVES changes it, VTL_SEED what
+// they are.
 func rounds(t *testing.T) int {
 	s := os.Getenv("VTL_MOVES")
 	if s == "" {
@@ -93,60 +94,75 @@ func (r *rig) where() map[string]smc.Element {
 
 func record(barcode string, n int) []byte { return fmt.Appendf(nil, "%s record %08d", barcode, n) }
 
-// verify reads a loaded tape from its beginning and fails when a record that was
-// acknowledged is not there, or one that was never written.
+// verify reads a loaded tape from its beginning. Records stand in the order in
+// which they were written; each that was acknowledged by its filemark is there,
+// and none that was never written. The tape stands at its end afterwards.
 func (r *rig) verify(d *drive, barcode string) {
 	r.t.Helper()
 	if got := sense(r.command(d.scsi, []byte{0x01, 0, 0, 0, 0, 0})); got != "GOOD" {
 		r.t.Fatalf("REWIND of %s: %s", barcode, got)
 	}
-	n := 0
-	for ; ; n++ {
+	left := r.acknowledged[barcode]
+	next := 0
+	for {
 		res := r.command(d.scsi, []byte{0x08, 0x02, 0, 1, 0, 0})
-		if got := sense(res); got == "8/00/05" {
-			break
-		} else if got != "GOOD" || string(res.In) != string(record(barcode, n)) {
-			r.t.Fatalf("%s, record %d: %s, %q", barcode, n, got, res.In)
+		switch got := sense(res); got {
+		case "8/00/05": // end of data
+			if len(left) > 0 {
+				r.t.Fatalf("%s ends without records %v, which were acknowledged", barcode, left)
+			}
+			return
+		case "0/00/01": // filemark
+			continue
+		case "GOOD":
+		default:
+			r.t.Fatalf("READ of %s behind record %d: %s", barcode, next-1, got)
 		}
-		if got := sense(r.command(d.scsi, []byte{0x08, 0x02, 0, 1, 0, 0})); got == "8/00/05" {
-			n++
-			break // a record whose filemark was not acknowledged
-		} else if got != "0/00/01" {
-			r.t.Fatalf("%s, filemark %d: %s", barcode, n, got)
+		for next < r.begun[barcode] && string(res.In) != string(record(barcode, next)) {
+			next++
 		}
+		if next == r.begun[barcode] {
+			r.t.Fatalf("%s: %q is no record, or not in its place", barcode, res.In)
+		}
+		if len(left) > 0 && left[0] < next {
+			r.t.Fatalf("%s: record %d, which was acknowledged, is not there", barcode, left[0])
+		}
+		if len(left) > 0 && left[0] == next {
+			left = left[1:]
+		}
+		next++
 	}
-	if n < r.records[barcode] || n > r.records[barcode]+r.open[barcode] {
-		r.t.Fatalf("%s has %d records; %d were acknowledged, %d begun", barcode, n, r.records[barcode], r.open[barcode])
-	}
-	r.records[barcode], r.open[barcode] = n, 0
 }
 
-// write appends a record and a filemark.
+// write appends a record and a filemark to a tape that stands at its end.
 func (r *rig) write(d *drive, barcode string) {
 	r.t.Helper()
-	r.verify(d, barcode)
-	b := record(barcode, r.records[barcode])
-	if got := sense(r.command(d.scsi, []byte{0x0A, 0, 0, 0, byte(len(b)), 0}, b...)); got != "GOOD" {
-		if !d.life.dead.Load() {
-			r.t.Fatalf("WRITE to %s: %s", barcode, got)
+	n := r.begun[barcode]
+	b := record(barcode, n)
+	r.begun[barcode]++
+	for _, c := range []struct {
+		cdb []byte
+		out []byte
+	}{{[]byte{0x0A, 0, 0, 0, byte(len(b)), 0}, b}, {[]byte{0x10, 0, 0, 0, 1, 0}, nil}} {
+		if got := sense(r.command(d.scsi, c.cdb, c.out...)); got != "GOOD" {
+			if !d.life.dead.Load() {
+				r.t.Fatalf("command %02Xh to %s: %s", c.cdb[0], barcode, got)
+			}
+			return
 		}
-		r.open[barcode] = 1
-		return
 	}
-	r.open[barcode] = 1
-	if got := sense(r.command(d.scsi, []byte{0x10, 0, 0, 0, 1, 0})); got == "GOOD" {
-		r.records[barcode]++
-		r.open[barcode] = 0
-	} else if !d.life.dead.Load() {
-		r.t.Fatalf("WRITE FILEMARKS to %s: %s", barcode, got)
-	}
+	r.acknowledged[barcode] = append(r.acknowledged[barcode], n)
 }
 
 // TestMoves moves tapes at random between slots and real drives, writes to them,
 // and kills the library and the drives at random steps.
 func TestMoves(t *testing.T) {
 	r := newRig(t)
-	random := rand.New(rand.NewPCG(20261121, 5))
+	seed, err := strconv.ParseUint(os.Getenv("VTL_SEED"), 10, 64)
+	if err != nil {
+		seed = 20261121
+	}
+	random := rand.New(rand.NewPCG(seed, 5))
 	outcomes := map[string]int{}
 	for range rounds(t) {
 		at := r.where()
@@ -176,7 +192,7 @@ func TestMoves(t *testing.T) {
 			d := r.drives[id]
 			if random.IntN(4) == 0 && !d.life.dead.Load() {
 				if s := d.unit.State(); s.Loaded {
-					r.tryWrite(d, s.Barcode)
+					r.use(d, s.Barcode)
 				}
 			}
 			if d.life.dead.Load() {
@@ -199,21 +215,12 @@ func TestMoves(t *testing.T) {
 	r.readAll()
 }
 
-// tryWrite writes with a drive that may be about to die: then nothing can be
-// said of what it answers.
-func (r *rig) tryWrite(d *drive, barcode string) {
-	if d.life.left.Load() > 0 {
-		b := record(barcode, r.records[barcode])
-		r.command(d.scsi, []byte{0x11, 0x03, 0, 0, 0, 0}) // SPACE to end of data
-		if sense(r.command(d.scsi, []byte{0x0A, 0, 0, 0, byte(len(b)), 0}, b...)) != "GOOD" {
-			r.open[barcode] = max(r.open[barcode], 1)
-			return
-		}
-		r.open[barcode] = 1
-		if sense(r.command(d.scsi, []byte{0x10, 0, 0, 0, 1, 0})) == "GOOD" {
-			r.records[barcode]++
-			r.open[barcode] = 0
-		}
+// use writes to the tape in a drive, after reading what is there. A drive that
+// is about to die may do so at any command: it is only sent to the end.
+func (r *rig) use(d *drive, barcode string) {
+	if d.life.left.Load() == 0 {
+		r.verify(d, barcode)
+	} else if sense(r.command(d.scsi, []byte{0x11, 0x03, 0, 0, 0, 0})) != "GOOD" {
 		return
 	}
 	r.write(d, barcode)

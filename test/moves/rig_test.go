@@ -82,8 +82,11 @@ type rig struct {
 	cartridges *vfs.Memory
 	state      *vfs.Memory // the library's
 	barcodes   []string
-	records    map[string]int // records on each tape that were acknowledged
-	open       map[string]int // records that may be there too
+
+	// Records are numbered on each tape: those whose writing has begun, and which
+	// of them were acknowledged.
+	begun        map[string]int
+	acknowledged map[string][]int
 
 	mu     sync.Mutex // guards what the library's goroutines use
 	drives map[int]*drive
@@ -103,8 +106,8 @@ var driveIDs = []int{11, 12, 13}
 
 func newRig(t *testing.T) *rig {
 	r := &rig{
-		t: t, cartridges: &vfs.Memory{}, state: &vfs.Memory{}, records: map[string]int{}, open: map[string]int{},
-		drives: map[int]*drive{},
+		t: t, cartridges: &vfs.Memory{}, state: &vfs.Memory{}, drives: map[int]*drive{},
+		begun: map[string]int{}, acknowledged: map[string][]int{},
 	}
 	medium, err := personality.LoadMedium("LTO9")
 	if err != nil {
