@@ -14,17 +14,21 @@ type nullTape struct {
 	objects     []uint32 // length of each block; filemark
 	at          int
 	blockLength uint32
+
+	// endless tapes keep not even the lengths: what is written is forgotten, and
+	// each read finds a block of the length it asks for.
+	endless bool
 }
 
 const filemark = 1<<32 - 1
 
 // newNullTape returns a null tape behind a device server.
-func newNullTape() scsi.LogicalUnit {
+func newNullTape(endless bool) *scsi.DeviceServer[*nullTape] {
 	table, err := nullCommands.Finish()
 	if err != nil {
 		panic(err)
 	}
-	return scsi.NewDeviceServer(&nullTape{}, table, scsi.Options{Log: slog.New(slog.DiscardHandler)})
+	return scsi.NewDeviceServer(&nullTape{endless: endless}, table, scsi.Options{Log: slog.New(slog.DiscardHandler)})
 }
 
 func (*nullTape) Conflicts(*scsi.Nexus, *scsi.Command) bool  { return false }
@@ -67,6 +71,9 @@ var nullCommands = scsi.Table[*nullTape]{
 func (*nullTape) nothing(*scsi.Task) error { return nil }
 
 func (d *nullTape) push(v uint32) {
+	if d.endless {
+		return
+	}
 	d.objects = append(d.objects[:d.at], v)
 	d.at++
 }
@@ -93,6 +100,10 @@ func (d *nullTape) write(t *scsi.Task) error {
 
 func (d *nullTape) read(t *scsi.Task) error {
 	n := uint24(t.CDB[2:])
+	if d.endless {
+		t.ReplyBuffer(buffer.Default.Get(int(n)))
+		return nil
+	}
 	count := uint32(1)
 	if t.CDB[1]&1 != 0 {
 		count = n

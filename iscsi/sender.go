@@ -201,31 +201,38 @@ func (x *sender) room() bool {
 	return cap(x.arena)-len(x.arena) >= pduRoom && cap(x.pieces)-len(x.pieces) >= 8 && x.bytes < senderBatch
 }
 
-// header appends a header and its digest, and returns nothing: lengths are set.
+// header appends a header, whose lengths are set, and its digest. The digest is
+// worked out over the arena: what it is called with goes to the heap.
 func (x *sender) header(h *pdu.Header) {
+	at := len(x.arena)
 	x.bytesOf(h[:])
 	if x.s.par.headerDigest {
-		var d [pdu.DigestLength]byte
-		pdu.PutDigest(d[:], pdu.Digest(h[:]))
-		x.bytesOf(d[:])
+		x.digest(pdu.Digest(x.arena[at:]))
 	}
 	x.crc = 0
+}
+
+// digest appends a digest.
+func (x *sender) digest(crc uint32) {
+	var d [pdu.DigestLength]byte
+	pdu.PutDigest(d[:], crc)
+	x.bytesOf(d[:])
 }
 
 // bytesOf copies p into the arena and makes it part of the batch.
 func (x *sender) bytesOf(p []byte) {
 	at := len(x.arena)
 	x.arena = append(x.arena, p...)
-	p = x.arena[at:]
+	added := x.arena[at:]
 	// Neighbours in the arena are one piece.
 	if n := len(x.pieces); n > 0 && at > 0 {
 		last := x.pieces[n-1]
 		if &last[len(last)-1] == &x.arena[at-1] {
-			x.pieces[n-1] = last[:len(last)+len(p)]
+			x.pieces[n-1] = last[:len(last)+len(added)]
 			return
 		}
 	}
-	x.pieces = append(x.pieces, p)
+	x.pieces = append(x.pieces, added)
 }
 
 // data appends a part of a data segment where it lies.
@@ -244,9 +251,7 @@ func (x *sender) tail(n int) {
 		x.bytesOf(pad)
 	}
 	if x.s.par.dataDigest && n > 0 {
-		var d [pdu.DigestLength]byte
-		pdu.PutDigest(d[:], pdu.UpdateDigest(x.crc, pad))
-		x.bytesOf(d[:])
+		x.digest(pdu.UpdateDigest(x.crc, pad))
 	}
 }
 
@@ -360,10 +365,11 @@ func (x *sender) status() {
 	p.Encode(&h)
 	x.header(&h)
 	if len(segment) > 0 {
-		if x.s.par.dataDigest {
-			x.crc = pdu.Digest(segment)
-		}
+		at := len(x.arena)
 		x.bytesOf(segment)
+		if x.s.par.dataDigest {
+			x.crc = pdu.Digest(x.arena[at:])
+		}
 		x.tail(len(segment))
 	}
 	x.end()

@@ -31,7 +31,7 @@ func serve(address, device string) error {
 	opt := iscsi.TargetOptions{Name: "iqn.2026-11.test.target:" + device}
 	switch device {
 	case "tape":
-		opt.Unit = newNullTape()
+		opt.Unit = newNullTape(false)
 	default:
 		opt.Unit = newRAMDisk(&testing.T{}, 128<<20/ramBlock).server
 	}
