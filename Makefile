@@ -26,13 +26,14 @@ help: ## list the targets
 build: ## build every program into bin/
 	@mkdir -p bin
 	$(BUILD) -o bin/ $(PROGRAMS:%=./%)
+	$(BUILD) -o bin/vtl-units ./systemd/units
 
 .PHONY: run
 run: build ## build, then start the suite in the foreground
 	bin/vtlcmd up
 
 .PHONY: test
-test: deps build vet unit e2e crash-short ## everything that CI runs
+test: deps build vet unit e2e systemd crash-short ## everything that CI runs
 
 .PHONY: vet
 vet:
@@ -45,6 +46,10 @@ unit: build ## the tests that need nothing but Go
 .PHONY: e2e
 e2e: build ## the suite on a real Linux kernel: st, ch, sg, open-iscsi, tar, mtx, mt, sg3-utils
 	$(E2E) -timeout 8m ./test/guest ./test/initiators ./test/e2e
+
+.PHONY: systemd
+systemd: build ## the suite as a service of systemd, in the guest
+	$(E2E) -timeout 8m ./test/systemd
 
 .PHONY: crash-short
 crash-short: build

@@ -91,5 +91,7 @@ func serve(path string) {
 	}
 	unix.Sync()
 	unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF)
-	os.Exit(1)
+	for {
+		unix.Pause()
+	}
 }

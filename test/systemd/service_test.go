@@ -155,14 +155,14 @@ func devices(t *testing.T) {
 // home: a library may have its cartridges where its unit otherwise could not
 // write.
 func home(t *testing.T) {
-	must(t, "install -d -o vtl -g vtl /srv/tapes /home/tapes && cp /etc/vtl/vtl.yaml /run/vtl.yaml")
+	must(t, "install -d -o vtl -g vtl /srv/tapes /root/tapes && cp /etc/vtl/vtl.yaml /run/vtl.yaml")
 	must(t, `cat >> /etc/vtl/vtl.yaml <<'E'
   - {id: 30, model: stk-l700, serial: LIB30, slots: 4, mail-slots: 1, home: /srv/tapes, drives: [{id: 31, model: ibm-ult3580-td8, serial: DRV31}], media: [{barcodes: SRV001L8}]}
-  - {id: 40, model: stk-l700, serial: LIB40, slots: 4, mail-slots: 1, home: /home/tapes, drives: [{id: 41, model: ibm-ult3580-td8, serial: DRV41}], media: [{barcodes: HOM001L8}]}
+  - {id: 40, model: stk-l700, serial: LIB40, slots: 4, mail-slots: 1, home: /root/tapes, drives: [{id: 41, model: ibm-ult3580-td8, serial: DRV41}], media: [{barcodes: HOM001L8}]}
 E`)
 	eventually(t, "systemctl is-active vtllibrary@30 vtltape@31 vtllibrary@40 vtltape@41 | paste -sd ' '", "active active active active")
 	must(t, "vtlcmd 31 load SRV001L8 && vtlcmd 41 load HOM001L8")
-	must(t, "test -s /srv/tapes/SRV001L8/meta && test -s /home/tapes/HOM001L8/meta")
+	must(t, "test -s /srv/tapes/SRV001L8/meta && test -s /root/tapes/HOM001L8/meta")
 	must(t, "vtlcmd 31 unload && vtlcmd 41 unload")
 	must(t, "cp /run/vtl.yaml /etc/vtl/vtl.yaml")
 	eventually(t, running, five)
