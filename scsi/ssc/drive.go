@@ -101,7 +101,9 @@ type Drive struct {
 	overwrite overwrite
 	proposed  *partitioning    // checked, before MODE SELECT commits it
 	last      libcart.Counters // of the last medium
-	zero      libcart.Counters // what resettable log pages count from
+	past      libcart.Counters // of all media that are not in the drive any more
+	zero      map[uint8]tally  // what resettable log pages count from, by page code
+	mounted   tally            // when the medium was loaded
 	stats     stats
 	started   time.Time
 	streamed  time.Time // until when the tape is busy with what was moved, see pace
@@ -129,11 +131,17 @@ type codecChoice struct {
 	name     string
 }
 
-// stats count over the drive's life, errors since it was made.
+// stats count over the drive's life; errors since it was made.
 type stats struct {
 	loads, cleanings        uint64
 	poweredOn               uint64 // seconds, before this start
 	starts                  uint64
+	writeErrors, readErrors uint64
+}
+
+// tally is a state of what log pages count.
+type tally struct {
+	libcart.Counters
 	writeErrors, readErrors uint64
 }
 
@@ -160,9 +168,9 @@ func New(o Options) (*Drive, error) {
 	}
 	d := &Drive{
 		opt: o, model: o.Personality, log: o.Log, delays: o.Delays,
-		nexuses: map[*scsi.Nexus]*nexusState{},
-		codec:   codecChoice{codec: o.Codec, adaptive: o.Adaptive},
-		buffer:  1, started: o.Now(),
+		nexuses: map[*scsi.Nexus]*nexusState{}, zero: map[uint8]tally{},
+		codec:  codecChoice{codec: o.Codec, adaptive: o.Adaptive},
+		buffer: 1, started: o.Now(),
 	}
 	d.recalled, d.damaged = d.recall()
 	if m := d.recalled; m != nil {

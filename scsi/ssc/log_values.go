@@ -90,10 +90,10 @@ func (d *Drive) bindErrorCounters(l *page.Logs) {
 			return page.Counter(func() uint64 { return v })(dst, p, n)
 		})
 	}
-	bytes(0x02, func() uint64 { return d.counters().HostBytesWritten - d.zero.HostBytesWritten })
-	bytes(0x03, func() uint64 { return d.counters().HostBytesRead - d.zero.HostBytesRead })
-	l.BindCounter(0x02, 0, 0x0006, func() uint64 { return d.stats.writeErrors })
-	l.BindCounter(0x03, 0, 0x0006, func() uint64 { return d.stats.readErrors })
+	bytes(0x02, func() uint64 { return d.counters().HostBytesWritten - d.zero[0x02].HostBytesWritten })
+	bytes(0x03, func() uint64 { return d.counters().HostBytesRead - d.zero[0x03].HostBytesRead })
+	l.BindCounter(0x02, 0, 0x0006, func() uint64 { return d.stats.writeErrors - d.zero[0x02].writeErrors })
+	l.BindCounter(0x03, 0, 0x0006, func() uint64 { return d.stats.readErrors - d.zero[0x03].readErrors })
 }
 
 func (d *Drive) bindSequentialAccess(l *page.Logs) {
@@ -203,10 +203,10 @@ func (d *Drive) bindVendorLogs(l *page.Logs) {
 	l.BindCounter(0x31, 0, 2, func() uint64 { return uint64(d.capacity(1).Remaining) / mebi })
 	l.BindCounter(0x31, 0, 3, func() uint64 { return uint64(d.capacity(0).Max) / mebi })
 	l.BindCounter(0x31, 0, 4, func() uint64 { return uint64(d.capacity(1).Max) / mebi })
-	l.BindCounter(0x38, 0, 0, func() uint64 { return d.counters().BlocksWritten - d.zero.BlocksWritten })
-	l.BindCounter(0x38, 0, 1, func() uint64 { return (d.counters().HostBytesWritten - d.zero.HostBytesWritten) / 1024 })
-	l.BindCounter(0x38, 0, 2, func() uint64 { return d.counters().BlocksRead - d.zero.BlocksRead })
-	l.BindCounter(0x38, 0, 3, func() uint64 { return (d.counters().HostBytesRead - d.zero.HostBytesRead) / 1024 })
+	l.BindCounter(0x38, 0, 0, func() uint64 { return d.counters().BlocksWritten - d.zero[0x38].BlocksWritten })
+	l.BindCounter(0x38, 0, 1, func() uint64 { return (d.counters().HostBytesWritten - d.zero[0x38].HostBytesWritten) / 1024 })
+	l.BindCounter(0x38, 0, 2, func() uint64 { return d.counters().BlocksRead - d.zero[0x38].BlocksRead })
+	l.BindCounter(0x38, 0, 3, func() uint64 { return (d.counters().HostBytesRead - d.zero[0x38].HostBytesRead) / 1024 })
 	l.BindCounter(0x38, 0, 4, func() uint64 { return sets(d.counters().StoredBytesWritten) })
 	l.BindCounter(0x38, 0, 5, func() uint64 { return d.counters().StoredBytesWritten / 1024 })
 	l.BindCounter(0x38, 0, 6, func() uint64 { return sets(d.counters().StoredBytesRead) })
@@ -246,6 +246,10 @@ func (d *Drive) bindVolumeStatistics(l *page.Logs) {
 	c(0x0001, func() uint64 { return d.counters().Loads })
 	c(0x0002, func() uint64 { return d.counters().LifetimeStoredWritten / dataSetBytes })
 	c(0x0007, func() uint64 { return d.counters().LifetimeHostRead / dataSetBytes })
+	c(0x0004, func() uint64 { return d.stats.writeErrors - d.mounted.writeErrors })
+	c(0x0009, func() uint64 { return d.stats.readErrors - d.mounted.readErrors })
+	c(0x000C, func() uint64 { return d.stats.writeErrors - d.mounted.writeErrors })
+	c(0x000D, func() uint64 { return d.stats.readErrors - d.mounted.readErrors })
 	c(0x000E, func() uint64 { return d.counters().HostBytesWritten / mega })
 	c(0x000F, func() uint64 { return d.counters().HostBytesRead / mega })
 	c(0x0010, func() uint64 { return d.counters().LifetimeHostWritten / mega })
@@ -294,13 +298,16 @@ func (d *Drive) perPartition(size int, f func(libcart.Capacity) uint64) page.Val
 	})
 }
 
+// tally is what is counted now.
+func (d *Drive) tally() tally {
+	return tally{Counters: d.counters(), writeErrors: d.stats.writeErrors, readErrors: d.stats.readErrors}
+}
+
 // resetLog sets the counters of a log page back.
 func (d *Drive) resetLog(l *page.Log, n *scsi.Nexus) {
-	switch l.Code {
-	case 0x2E:
+	if l.Code == 0x2E {
 		d.alerts.MarkRead(n)
-	case 0x02, 0x03, 0x38:
-		d.zero = d.counters()
-		d.stats.writeErrors, d.stats.readErrors = 0, 0
+		return
 	}
+	d.zero[l.Code] = d.tally()
 }

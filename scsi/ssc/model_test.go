@@ -257,3 +257,38 @@ func modelStep(r *rig, m *tapeModel, rnd *rand.Rand, i int) string {
 		return expect(good, nil, unitOK)
 	}
 }
+
+// TestManyFilemarks positions on a tape of 100,000 filemarks with blocks between.
+func TestManyFilemarks(t *testing.T) {
+	r := newRig(t, "ibm-ult3580-td9")
+	r.insert("VTL001L9")
+	const groups, marks = 100, 1000
+	for i := range groups {
+		r.want(good, write6v(100), pattern(i, 100)...)
+		r.want(good, []byte{0x10, 1, 0, marks >> 8, marks & 0xFF, 0})
+	}
+	r.want(good, filemarks(0))
+	for _, file := range []uint32{0, 1, 999, 1000, 50_000, 99_999, 100_000} {
+		cdb := []byte{0x92, destinationFile << 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+		binary.BigEndian.PutUint32(cdb[8:], file)
+		r.want(good, cdb)
+		p := r.want(good, readLong)
+		object := uint64(file)
+		if file > 0 {
+			object += uint64((file-1)/marks + 1)
+		}
+		if got := binary.BigEndian.Uint64(p[8:]); got != object || binary.BigEndian.Uint64(p[16:]) != uint64(file) {
+			t.Fatalf("file %d is at object %d, want %d", file, got, object)
+		}
+	}
+	r.want(good, rewind)
+	r.want(good, space6(spaceFilemarks, 70_000))
+	if got := r.want(good, read6v(100)); !bytes.Equal(got, pattern(70, 100)) {
+		t.Fatal("the block behind filemark 70,000 differs")
+	}
+	r.want(good, space6(spaceFilemarks, -70_000))
+	r.want(good, space6(spaceBlocks, -1))
+	if got := r.want(good, read6v(100)); !bytes.Equal(got, pattern(0, 100)) {
+		t.Fatal("the first block differs")
+	}
+}

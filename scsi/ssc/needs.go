@@ -102,7 +102,8 @@ func (d *Drive) promptRead(t *scsi.Task) bool {
 
 // promptWrite reports that a WRITE would not wait for anything.
 func (d *Drive) promptWrite(t *scsi.Task) bool {
-	if !d.in.loaded() || d.motion.running() || d.delays.Rate > 0 || d.buffer == 0 || t.Out == nil || !d.in.changed || !d.in.appendKnown {
+	if !d.in.loaded() || d.motion.running() || d.delays.Rate > 0 || d.buffer == 0 || t.Out == nil || !d.in.changed || !d.in.appendKnown ||
+		d.in.appendAt != d.in.cart.Position() {
 		return false
 	}
 	return !d.in.cart.WriteWouldWait(len(t.Out.B))

@@ -53,10 +53,11 @@ func (d *Drive) Insert(ctx context.Context, dir, barcode, moveID string) error {
 			d.event("refused", barcode, "%v", err)
 			return err
 		}
-		d.hold.MoveID = moveID
-		d.publish()
-		if err := d.remember(); err != nil {
-			d.log.Error("the drive's memory was not saved", "err", err)
+		if err := d.noteMove(moveID); err != nil {
+			d.unthread(false)
+			d.in = nil
+			d.publish()
+			return fmt.Errorf("%w: the drive cannot remember it: %w", ErrVolume, err)
 		}
 		d.server.Attend(scsi.NotReadyToReadyChange, nil)
 		d.begin(loading, d.delays.Load+d.delays.Thread)
@@ -82,20 +83,38 @@ func (d *Drive) Remove(ctx context.Context, barcode, moveID string) error {
 			return fmt.Errorf("%w: it holds %s", ErrEmpty, d.in.barcode)
 		}
 		err := d.unthread(false)
+		m := d.in
 		d.in = nil
+		if merr := d.noteMove(moveID); merr != nil {
+			d.in = m // nobody may believe it gone that the drive cannot forget
+			d.publish()
+			return fmt.Errorf("%w: the drive cannot forget it: %w", ErrVolume, merr)
+		}
 		d.alerts.Clear(alertsOfMedium...)
 		d.motion = motion{}
-		d.hold.MoveID = moveID
-		d.publish()
-		if merr := d.remember(); merr != nil {
-			d.log.Error("the drive's memory was not saved", "err", merr)
-		}
 		d.event("removed", barcode, "")
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrVolume, err)
 		}
 		return nil
 	})
+}
+
+// noteMove notes a move into or out of the drive where it survives a restart: a
+// library that finds an interrupted move asks the drive where the medium is.
+func (d *Drive) noteMove(moveID string) error {
+	d.mu.Lock()
+	was := d.hold.MoveID
+	d.hold.MoveID = moveID
+	d.mu.Unlock()
+	d.publish()
+	err := d.remember()
+	if err != nil {
+		d.mu.Lock()
+		d.hold.MoveID = was
+		d.mu.Unlock()
+	}
+	return err
 }
 
 // Load threads the medium in the drive again after an unload.
@@ -148,7 +167,9 @@ func (d *Drive) Resume(ctx context.Context) error {
 		if d.damaged != nil || m == nil {
 			return d.damaged
 		}
+		d.mu.Lock()
 		d.hold.MoveID = m.MoveID
+		d.mu.Unlock()
 		if m.Dir == "" {
 			d.publish()
 			return nil
@@ -201,10 +222,13 @@ func (d *Drive) thread() error {
 		d.clean(c)
 		return c.Close()
 	}
-	m.cart, m.pending, m.capacitySet = c, nil, false
+	m.pending, m.capacitySet = nil, false
 	d.noteDevice(c)
 	d.stats.loads++
-	d.zero = libcart.Counters{}
+	clear(d.zero)
+	m.cart = c
+	d.mounted = d.tally()
+	d.zero[0x02], d.zero[0x03] = d.mounted, d.mounted
 	d.publish()
 	return nil
 }
@@ -233,6 +257,7 @@ func (d *Drive) unthread(hold bool) error {
 	}
 	d.last = m.cart.Counters()
 	err := m.cart.Close()
+	d.past = add(d.past, m.cart.Counters())
 	m.cart = nil
 	d.overwrite.cancel()
 	d.publish()

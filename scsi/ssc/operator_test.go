@@ -206,6 +206,34 @@ func TestLostData(t *testing.T) {
 	}
 }
 
+// TestMemoryFails: what the drive cannot remember does not come in, and what it
+// cannot forget does not go out.
+func TestMemoryFails(t *testing.T) {
+	ctx := context.Background()
+	r := newRig(t, "ibm-ult3580-td9")
+	dir := r.cartridge("VTL001L9")
+	r.mem.fail = errors.New("disk full")
+	if err := r.drive.Insert(ctx, dir, "VTL001L9", "1"); !errors.Is(err, ErrVolume) {
+		t.Fatal(err)
+	}
+	if s := r.drive.State(); s.Barcode != "" || s.MoveID != "" {
+		t.Fatalf("%+v", s)
+	}
+	r.mem.fail = nil
+	r.load(dir, "VTL001L9")
+	r.mem.fail = errors.New("disk full")
+	if err := r.drive.Remove(ctx, "VTL001L9", "2"); !errors.Is(err, ErrVolume) {
+		t.Fatal(err)
+	}
+	if s := r.drive.State(); s.Barcode != "VTL001L9" || s.Loaded || s.MoveID != "move-VTL001L9" {
+		t.Fatalf("%+v", s)
+	}
+	r.mem.fail = nil
+	if err := r.drive.Remove(ctx, "VTL001L9", "2"); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestCartridgeInUse: a cartridge that another drive has is refused.
 func TestCartridgeInUse(t *testing.T) {
 	r := newRig(t, "ibm-ult3580-td9")

@@ -27,8 +27,9 @@ type rig struct {
 
 // memory is a drive's non-volatile memory that a test can look into.
 type memory struct {
-	mu  sync.Mutex
-	doc []byte
+	mu   sync.Mutex
+	doc  []byte
+	fail error
 }
 
 func (m *memory) Load() ([]byte, error) {
@@ -40,6 +41,9 @@ func (m *memory) Load() ([]byte, error) {
 func (m *memory) Save(doc []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.fail != nil {
+		return m.fail
+	}
 	m.doc = bytes.Clone(doc)
 	return nil
 }

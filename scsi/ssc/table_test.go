@@ -92,3 +92,29 @@ func TestEveryRowHasItsLength(t *testing.T) {
 		}
 	}
 }
+
+// TestReservedBits: each bit of a CDB that its usage map does not have is refused
+// with a field pointer to it, before anything is done.
+func TestReservedBits(t *testing.T) {
+	r := newRig(t, "generic")
+	r.insert("VTL001L9")
+	for _, c := range r.drive.server.Table().Commands() {
+		for i, use := range c.Usage {
+			if i == 0 && c.HasServiceAction {
+				use |= 0x1F
+			}
+			for bit := range 8 {
+				if use&(1<<bit) != 0 {
+					continue
+				}
+				cdb := make([]byte, 16)
+				cdb[0], cdb[1] = c.Opcode, c.ServiceAction
+				cdb[i+1] |= 1 << bit
+				x := r.do(cdb)
+				if x.sense == nil || x.sense.ASC != scsi.InvalidFieldInCDB || x.sense.SKS != [3]byte{0xC8 | byte(bit), 0, byte(i + 1)} {
+					t.Errorf("%s, byte %d bit %d: %s", c.Name, i+1, bit, x)
+				}
+			}
+		}
+	}
+}
