@@ -84,7 +84,7 @@ func (s *DeviceServer[D]) runTask(t *Task) {
 	}
 	if err == ErrDetached {
 		s.mu.Lock()
-		s.detached[t] = struct{}{}
+		s.detached[t] = start
 		s.mu.Unlock()
 	}
 	s.yieldTurn()

@@ -88,9 +88,11 @@ type DeviceServer[D Device] struct {
 	turn     bool  // somebody holds the device
 	urgent   int   // how many wait for the turn ahead of the queue
 	running  *Task // the task of whoever holds it
-	detached map[*Task]struct{}
 	nexuses  map[*Nexus]struct{}
 	closed   bool
+
+	// detached has when each task that goes on detached began; zero without a trace.
+	detached map[*Task]time.Time
 }
 
 // purger is a device that ends the tasks of other nexuses, as PREEMPT AND ABORT
@@ -105,7 +107,7 @@ func NewDeviceServer[D Device](dev D, table *Table[D], opt Options) *DeviceServe
 	s := &DeviceServer[D]{
 		dev: dev, table: table, opt: opt,
 		wake: make(chan struct{}, 1), ended: make(chan struct{}),
-		detached: map[*Task]struct{}{}, nexuses: map[*Nexus]struct{}{},
+		detached: map[*Task]time.Time{}, nexuses: map[*Nexus]struct{}{},
 	}
 	s.idle = sync.NewCond(&s.mu)
 	if p, ok := any(dev).(purger); ok {
@@ -234,13 +236,13 @@ func (s *DeviceServer[D]) Finish(t *Task, err error) {
 	for s.running == t {
 		s.idle.Wait()
 	}
-	_, ok := s.detached[t]
+	start, ok := s.detached[t]
 	delete(s.detached, t)
 	s.mu.Unlock()
 	if !ok {
 		panic("scsi: Finish of a task that is not detached")
 	}
-	s.complete(t, err, time.Time{})
+	s.complete(t, err, start)
 	s.idle.Broadcast()
 }
 

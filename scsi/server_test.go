@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	. "govtl/scsi"
 )
@@ -485,6 +486,24 @@ func TestTrace(t *testing.T) {
 	m.run(n, opNote)
 	if !slices.Equal(names, []string{"SLOW NOTE", "NOTE"}) {
 		t.Errorf("traced %q", names)
+	}
+}
+
+// TestTraceOfDetached: the duration of a task that goes on detached is from its
+// beginning to its end.
+func TestTraceOfDetached(t *testing.T) {
+	took := make(chan time.Duration, 1)
+	m := start(t, Options{Trace: func(tr Trace) { took <- tr.Duration }})
+	n := nexus("a")
+	m.attach(n)
+	w := newWire(1)
+	begun := time.Now()
+	m.server.Submit(task(n, w, opDetach))
+	<-m.entered
+	m.gate <- struct{}{}
+	<-w.done
+	if d, most := <-took, time.Since(begun); d <= 0 || d > most {
+		t.Errorf("traced %v of %v", d, most)
 	}
 }
 
