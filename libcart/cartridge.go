@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"runtime"
 	"sync"
+	"time"
 
 	"govtl/internal/vfs"
 	"govtl/libcart/internal/format"
@@ -128,7 +129,9 @@ func (c *Cartridge) part() *partition { return c.parts[c.pos.Partition] }
 // SetCodec chooses how blocks written from now on are compressed.
 func (c *Cartridge) SetCodec(codec Codec, adaptive bool) {
 	c.queue.mu.Lock()
-	c.queue.codec, c.queue.adaptive, c.queue.relief = codec, adaptive, false
+	if q := c.queue; q.codec != codec || q.adaptive != adaptive {
+		q.codec, q.adaptive, q.governor = codec, adaptive, governor{}
+	}
 	c.queue.mu.Unlock()
 }
 
@@ -248,6 +251,8 @@ func (c *Cartridge) Sync(ctx context.Context) error {
 		return nil
 	}
 	c.counters.SyncPoints++
+	begun := time.Now()
+	defer func() { c.counters.SyncTime += time.Since(begun) }()
 	done := make(chan error, 1)
 	go func() {
 		for _, p := range dirty {

@@ -200,4 +200,7 @@ type Counters struct {
 	FilemarksWritten, SyncPoints           uint64
 	LifetimeHostWritten, LifetimeHostRead  uint64
 	LifetimeStoredWritten, LifetimeRewinds uint64
+
+	// SyncTime is what the sync points since the cartridge was opened have taken.
+	SyncTime time.Duration
 }
