@@ -82,14 +82,14 @@ type DeviceServer[D Device] struct {
 	wake  chan struct{} // capacity 1: the goroutine has something to do
 	ended chan struct{}
 
-	mu       sync.Mutex // guards what follows
-	idle     *sync.Cond // a task or a turn ended
-	queue    queue
-	turn     bool  // somebody holds the device
-	urgent   int   // how many wait for the turn ahead of the queue
-	running  *Task // the task of whoever holds it
-	nexuses  map[*Nexus]struct{}
-	closed   bool
+	mu      sync.Mutex // guards what follows
+	idle    *sync.Cond // a task or a turn ended
+	queue   queue
+	turn    bool  // somebody holds the device
+	urgent  int   // how many wait for the turn ahead of the queue
+	running *Task // the task of whoever holds it
+	nexuses map[*Nexus]struct{}
+	closed  bool
 
 	// detached has when each task that goes on detached began; zero without a trace.
 	detached map[*Task]time.Time
