@@ -3,14 +3,19 @@
 package e2e
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -44,7 +49,8 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// boot runs this test binary in a guest, with the same arguments.
+// boot runs this test binary in a guest, with the same arguments. A guest has one
+// processor: where the host has more, two guests share the tests between them.
 func boot() (int, error) {
 	os.Setenv("PATH", os.Getenv("PATH")+":/usr/local/sbin:/usr/sbin:/sbin")
 	for _, tool := range tools {
@@ -63,8 +69,60 @@ func boot() (int, error) {
 	if d, err := time.ParseDuration(flag.Lookup("test.timeout").Value.String()); err == nil && d > 0 {
 		limit = d + 10*time.Second // the tests' own bound shows where they hang
 	}
-	c := guest.Config{Memory: "2G", Initiator: true, Timeout: limit, Modules: []string{"sch_netem"}, Stdout: os.Stdout}
-	return guest.Run(context.Background(), c, append([]string{self}, args...)...)
+	c := guest.Config{Memory: "1536M", Initiator: true, Timeout: limit, Modules: []string{"sch_netem"}, Stdout: os.Stdout}
+	shares, err := share(self)
+	if err != nil {
+		return 0, err
+	}
+	if len(shares) < 2 {
+		return guest.Run(context.Background(), c, append([]string{self}, args...)...)
+	}
+	type result struct {
+		out    bytes.Buffer
+		status int
+		err    error
+	}
+	results := make([]result, len(shares))
+	var guests sync.WaitGroup
+	for i, tests := range shares {
+		guests.Go(func() {
+			r, c := &results[i], c
+			c.Stdout = &r.out
+			only := "-test.run=^(" + strings.Join(tests, "|") + ")$"
+			r.status, r.err = guest.Run(context.Background(), c, slices.Concat([]string{self}, args, []string{only})...)
+		})
+	}
+	guests.Wait()
+	worst := 0
+	for i := range results {
+		os.Stdout.Write(results[i].out.Bytes())
+		worst, err = max(worst, results[i].status), errors.Join(err, results[i].err)
+	}
+	return worst, err
+}
+
+// share deals the tests that are to run out to two guests, the longest first. It
+// returns nil when there is nothing to share.
+func share(self string) ([][]string, error) {
+	pattern := flag.Lookup("test.run").Value.String()
+	if runtime.NumCPU() < 2 || strings.Contains(pattern, "/") {
+		return nil, nil
+	}
+	out, err := exec.Command(self, "-test.list", cmp.Or(pattern, ".")).Output()
+	if err != nil {
+		return nil, err
+	}
+	tests := slices.DeleteFunc(strings.Fields(string(out)), func(s string) bool { return !strings.HasPrefix(s, "Test") })
+	if len(tests) < 2 {
+		return nil, nil
+	}
+	long := []string{"TestConnections", "TestBackup", "TestKill"}
+	slices.SortStableFunc(tests, func(a, b string) int { return slices.Index(long, b) - slices.Index(long, a) })
+	shares := make([][]string, 2)
+	for i, name := range tests {
+		shares[i%2] = append(shares[i%2], name)
+	}
+	return shares, nil
 }
 
 // prepare makes the programs reachable for the user that the suite runs as, to
