@@ -129,7 +129,9 @@ func (c *Cartridge) part() *partition { return c.parts[c.pos.Partition] }
 // SetCodec chooses how blocks written from now on are compressed.
 func (c *Cartridge) SetCodec(codec Codec, adaptive bool) {
 	c.queue.mu.Lock()
-	c.queue.codec, c.queue.adaptive, c.queue.relief = codec, adaptive, false
+	if q := c.queue; q.codec != codec || q.adaptive != adaptive {
+		q.codec, q.adaptive, q.governor = codec, adaptive, governor{}
+	}
 	c.queue.mu.Unlock()
 }
 

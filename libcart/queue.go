@@ -2,6 +2,7 @@ package libcart
 
 import (
 	"sync"
+	"time"
 
 	"govtl/internal/buffer"
 	"govtl/libcart/internal/format"
@@ -29,7 +30,7 @@ type queue struct {
 
 	codec    Codec
 	adaptive bool
-	relief   bool // compression held the owner back: store raw for now
+	governor governor
 	null     bool // a Null cartridge: payloads are dropped
 
 	full   error // the file system is full; the head waits for room
@@ -44,7 +45,7 @@ type slot struct {
 	block     *buffer.Buffer // what is to be stored; nil for filemarks
 	length    int            // of the block as the initiator wrote it
 	filemarks uint32
-	codec     Codec
+	codec     Codec // that it shall have, and then the one it has
 	ready     bool
 	plainCRC  uint32
 	storedCRC uint32
@@ -93,7 +94,7 @@ func (q *queue) put(b *buffer.Buffer, filemarks uint32) error {
 		}
 		q.space.Wait()
 	}
-	*q.at(q.tail) = slot{block: b, length: n, filemarks: filemarks, ready: b == nil}
+	*q.at(q.tail) = slot{block: b, length: n, filemarks: filemarks, codec: q.choose(b), ready: b == nil}
 	q.tail++
 	q.bytes += int64(n)
 	q.waiting += int64(n)
@@ -162,8 +163,7 @@ func (q *queue) compressor() {
 		if s.ready {
 			continue
 		}
-		codec := q.choose()
-		block, null := s.block, q.null
+		codec, block, null := s.codec, s.block, q.null
 		q.mu.Unlock()
 
 		plain := format.Checksum(block.B)
@@ -189,19 +189,9 @@ func (q *queue) compressor() {
 	}
 }
 
-// choose is the codec of the next block. An adaptive cartridge stores raw from
-// when half the drive buffer waits for compressors until a quarter does. mu is
-// held.
-func (q *queue) choose() Codec {
-	if !q.adaptive || q.codec == Stored {
-		return q.codec
-	}
-	if q.relief {
-		q.relief = q.waiting > q.limit/4
-	} else {
-		q.relief = q.waiting > q.limit/2
-	}
-	if q.relief {
+// choose is the codec that a block shall have. mu is held.
+func (q *queue) choose(b *buffer.Buffer) Codec {
+	if q.adaptive && q.codec != Stored && b != nil && !q.governor.compress(len(b.B), q.waiting, q.limit, time.Now()) {
 		return Stored
 	}
 	return q.codec
