@@ -9,7 +9,7 @@ import (
 )
 
 // endpoints serves what every device offers.
-func (s *Station) endpoints() error {
+func (s *Station) endpoints(v Serve) error {
 	d := s.Device
 	if err := Handle(s, bus.Verbose(d), s.verbose); err != nil {
 		return err
@@ -26,6 +26,11 @@ func (s *Station) endpoints() error {
 			return bus.ReloadReply{}, bus.Errorf(bus.CodeRefused, "%v", err)
 		}
 		return bus.ReloadReply{Changes: changes}, nil
+	}); err != nil {
+		return err
+	}
+	if err := Handle(s, bus.Metrics(d), func(ctx context.Context, _ bus.Empty) (bus.MetricsReply, error) {
+		return s.metrics(ctx, v.Metrics)
 	}); err != nil {
 		return err
 	}

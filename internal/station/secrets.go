@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -41,20 +42,34 @@ func secrets(o config.ISCSI) (*chap.Policy, error) {
 	if st.Size() > maxSecrets {
 		return nil, fmt.Errorf("secrets: %s is larger than %d bytes", o.Secrets, maxSecrets)
 	}
-	p := &chap.Policy{RequireMutual: o.MutualCHAP}
-	lines := bufio.NewScanner(f)
+	p, err := parseSecrets(f, o.Secrets)
+	if err != nil {
+		return nil, err
+	}
+	p.RequireMutual = o.MutualCHAP
+	if err := p.Validate(); err != nil {
+		return nil, fmt.Errorf("%s: %w", o.Secrets, err)
+	}
+	return p, nil
+}
+
+// parseSecrets reads the lines of a file of secrets; name is what errors call it.
+func parseSecrets(r io.Reader, name string) (*chap.Policy, error) {
+	p := &chap.Policy{}
+	lines := bufio.NewScanner(r)
 	for n := 1; lines.Scan(); n++ {
 		words := strings.Fields(lines.Text())
 		if len(words) == 0 || strings.HasPrefix(words[0], "#") {
 			continue
 		}
 		if len(words) < 3 {
-			return nil, fmt.Errorf("%s:%d: a line is: initiator|target NAME SECRET", o.Secrets, n)
+			return nil, fmt.Errorf("%s:%d: a line is: initiator|target NAME SECRET", name, n)
 		}
 		c := chap.Credential{Name: words[1], Secret: []byte(words[2])}
 		if digits, ok := strings.CutPrefix(words[2], "0x"); ok {
+			var err error
 			if c.Secret, err = hex.DecodeString(digits); err != nil {
-				return nil, fmt.Errorf("%s:%d: the secret is not hexadecimal", o.Secrets, n)
+				return nil, fmt.Errorf("%s:%d: the secret is not hexadecimal", name, n)
 			}
 		}
 		switch {
@@ -67,14 +82,11 @@ func secrets(o config.ISCSI) (*chap.Policy, error) {
 		case words[0] == "target" && p.Target == nil && len(words) == 3:
 			p.Target = &c
 		default:
-			return nil, fmt.Errorf("%s:%d: a line is: initiator NAME SECRET [IQN ...] or, once, target NAME SECRET", o.Secrets, n)
+			return nil, fmt.Errorf("%s:%d: a line is: initiator NAME SECRET [IQN ...] or, once, target NAME SECRET", name, n)
 		}
 	}
 	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("secrets: %w", err)
-	}
-	if err := p.Validate(); err != nil {
-		return nil, fmt.Errorf("%s: %w", o.Secrets, err)
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return p, nil
 }

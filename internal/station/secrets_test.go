@@ -86,3 +86,19 @@ func TestPolicy(t *testing.T) {
 		t.Error("an address that is none is accepted")
 	}
 }
+
+func FuzzSecrets(f *testing.F) {
+	f.Add("initiator a 0x0011 iqn.b *\ntarget c d\n# x\n")
+	f.Add("initiator")
+	f.Fuzz(func(t *testing.T, text string) {
+		p, err := parseSecrets(strings.NewReader(text), "secrets")
+		if err != nil {
+			return
+		}
+		for _, c := range p.Initiators {
+			if c.Name == "" {
+				t.Errorf("a credential without a name from %q", text)
+			}
+		}
+	})
+}

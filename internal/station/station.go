@@ -130,6 +130,10 @@ type Serve struct {
 	// each, what changed. nil: nothing of it is the device's.
 	Reload func(context.Context, *config.Suite) ([]string, error)
 
+	// Metrics adds what the device counts to what is counted of every device. It
+	// may not wait for a device that is busy for long. nil: nothing.
+	Metrics func(context.Context, *bus.MetricsReply)
+
 	// Close puts the device away: everything acknowledged is durable after it.
 	Close func() error
 }
@@ -152,7 +156,7 @@ func (s *Station) Run(v Serve) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := s.endpoints(); err != nil {
+	if err := s.endpoints(v); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(context.Background())

@@ -4,25 +4,30 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"sync/atomic"
 
 	"govtl/internal/daemon"
 	"govtl/scsi"
 )
 
-// Tracer counts finished commands, and logs each of them while the log level is
-// at its most detailed.
+// Tracer counts finished commands, without allocating for any of them, and logs
+// each while the log level is at its most detailed.
 type Tracer struct {
 	log      *slog.Logger
-	commands atomic.Uint64
-	checks   atomic.Uint64
+	commands commandCounters
+	statuses statusCounters
+	senses   senseCounters
 }
 
 // Finished is scsi.Options.Trace.
 func (r *Tracer) Finished(t scsi.Trace) {
-	r.commands.Add(1)
-	if t.Task.Status == scsi.CheckCondition {
-		r.checks.Add(1)
+	var opcode byte
+	if len(t.Task.CDB) > 0 {
+		opcode = t.Task.CDB[0]
+	}
+	r.commands.count(t.Command, opcode, t.Duration)
+	r.statuses[t.Task.Status].Add(1)
+	if t.Task.Sense != nil {
+		r.senses.add(t.Task.Sense)
 	}
 	ctx := context.Background()
 	if !r.log.Enabled(ctx, daemon.LevelTrace) {
@@ -51,4 +56,9 @@ func (r *Tracer) Finished(t scsi.Trace) {
 
 // Counts tells how many commands have finished, and how many of them with CHECK
 // CONDITION.
-func (r *Tracer) Counts() (commands, checks uint64) { return r.commands.Load(), r.checks.Load() }
+func (r *Tracer) Counts() (commands, checks uint64) {
+	for i := range r.statuses {
+		commands += r.statuses[i].Load()
+	}
+	return commands, r.statuses[scsi.CheckCondition].Load()
+}
