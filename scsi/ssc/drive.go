@@ -120,8 +120,11 @@ type Drive struct {
 	recalled *memoryDocument // what the memory had at the start
 	damaged  error           // why the memory could not be read
 
-	mu   sync.Mutex // guards hold, which State reads without the turn
+	patience time.Duration // statusPatience
+
+	mu   sync.Mutex // guards what follows, which is read without the turn
 	hold State
+	seen Status // the last one
 }
 
 // codecChoice is what SetCompression chose.
@@ -170,7 +173,7 @@ func New(o Options) (*Drive, error) {
 		opt: o, model: o.Personality, log: o.Log, delays: o.Delays,
 		nexuses: map[*scsi.Nexus]*nexusState{}, zero: map[uint8]tally{},
 		codec:  codecChoice{codec: o.Codec, adaptive: o.Adaptive},
-		buffer: 1, started: o.Now(),
+		buffer: 1, started: o.Now(), patience: statusPatience,
 	}
 	d.recalled, d.damaged = d.recall()
 	if m := d.recalled; m != nil {

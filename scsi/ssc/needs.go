@@ -85,7 +85,7 @@ func (d *Drive) deferred(*scsi.Task) error {
 func (d *Drive) mayWrite() error {
 	switch {
 	case d.in.readOnly:
-		d.raise(alertReadOnlyGeneration, alertWriteProtect)
+		d.raise(alertWriteProtect)
 		return scsi.NewSense(scsi.DataProtect, scsi.CannotWriteMediumIncompatible).
 			Because("a %s drive reads %s media and does not write them", d.model.Title, d.in.info.Medium)
 	case d.in.info.WriteProtected:

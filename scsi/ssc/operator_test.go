@@ -67,10 +67,14 @@ func TestStateWhileCommandRuns(t *testing.T) {
 	if s := r.drive.State(); s.Barcode != "VTL001L9" || !s.Loaded {
 		t.Fatalf("%+v", s)
 	}
-	short, cancel := context.WithTimeout(ctx, time.Millisecond)
-	defer cancel()
-	if _, err := r.drive.Status(short); !errors.Is(err, context.DeadlineExceeded) {
-		t.Fatalf("status while a command runs: %v", err)
+	r.drive.patience = time.Millisecond
+	if s, err := r.drive.Status(ctx); err != nil || s.Word != "busy" || s.Barcode != "VTL001L9" {
+		t.Fatalf("status while a command runs: %+v, %v", s, err)
+	}
+	ended, cancel := context.WithCancel(ctx)
+	cancel()
+	if _, err := r.drive.Status(ended); !errors.Is(err, context.Canceled) {
+		t.Fatalf("status of a caller that is gone: %v", err)
 	}
 	if got := r.drive.Unit().Manage(r.nexus, scsi.AbortTask, task); got != scsi.FunctionComplete {
 		t.Fatalf("abort: %v", got)
@@ -79,8 +83,9 @@ func TestStateWhileCommandRuns(t *testing.T) {
 	if !task.Aborted() {
 		t.Fatal("not aborted")
 	}
-	if _, err := r.drive.Status(ctx); err != nil {
-		t.Fatal(err)
+	r.drive.patience = time.Minute
+	if s, err := r.drive.Status(ctx); err != nil || s.Word != "ready" {
+		t.Fatalf("%+v, %v", s, err)
 	}
 }
 

@@ -3,7 +3,9 @@ package ssc
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"time"
 
 	"govtl/libcart"
 )
@@ -45,7 +47,7 @@ func (d *Drive) publish() {
 type Status struct {
 	State
 
-	Word           string // empty, ready, loading, unloaded, cleaning
+	Word           string // empty, ready, loading, unloaded, cleaning, busy
 	Medium, Kind   string
 	Position       libcart.Position
 	Lost           bool // the position is not known
@@ -60,8 +62,30 @@ type Status struct {
 	Recovery       libcart.Recovery
 }
 
-// Status tells the state of the drive. It waits for the command that runs.
+// statusPatience is how long Status waits for the command that runs.
+const statusPatience = time.Second
+
+// Status tells the state of the drive. While a command takes its time it tells
+// what was last known, and that the drive is busy.
 func (d *Drive) Status(ctx context.Context) (s Status, err error) {
+	short, cancel := context.WithTimeout(ctx, d.patience)
+	defer cancel()
+	if s, err = d.status(short); errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		s = d.seen
+		s.State, s.Word = d.hold, "busy"
+		return s, nil
+	}
+	if err == nil {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.seen = s
+	}
+	return s, err
+}
+
+func (d *Drive) status(ctx context.Context) (s Status, err error) {
 	err = d.server.Do(ctx, func(*Drive) error {
 		s = Status{
 			State: d.State(), Word: "empty", Compression: d.codec.name, AppendOnly: d.append,

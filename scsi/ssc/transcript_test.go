@@ -35,6 +35,7 @@ func transcriptEnv(t *testing.T, model string) *scsitest.Env {
 		o.Now = func() time.Time { return now }
 	})
 	r.drive.Unit().Detach(r.nexus, scsi.NexusClosed)
+	r.drive.patience = time.Minute
 	u := &switchable{scsitest.InProcess(r.drive.Unit())}
 	ctx := context.Background()
 	dirs := map[string]string{}
@@ -70,6 +71,7 @@ func transcriptEnv(t *testing.T, model string) *scsitest.Env {
 				return "", err
 			}
 			r.drive = d
+			d.patience = time.Minute
 			u.Unit = scsitest.InProcess(d.Unit())
 			return "", d.Resume(ctx)
 		},
