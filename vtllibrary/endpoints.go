@@ -204,6 +204,7 @@ func (l *library) status(context.Context, bus.Empty) (bus.LibraryStatusReply, er
 
 // event logs and publishes what happens in the library. It does not wait.
 func (l *library) event(e smc.Event) {
+	l.tally.note(e)
 	switch e.Kind {
 	case smc.Moved:
 		l.Log.Info("moved", "barcode", e.Barcode, "from", e.From, "to", e.To)

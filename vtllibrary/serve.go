@@ -36,6 +36,7 @@ type library struct {
 	model   *personality.Library
 	changer *smc.Changer
 	home    string // of the cartridges
+	tally   tally
 }
 
 // serve runs library id until a signal or an error.
@@ -59,7 +60,7 @@ func serve(f daemon.Flags, id int) error {
 		alias = fmt.Sprintf("%s %s", l.model.Title, l.config.Serial)
 	}
 	return l.Run(station.Serve{
-		Unit: l.changer.Unit(), Alias: alias, Access: l.config.Access, Reload: l.reload,
+		Unit: l.changer.Unit(), Alias: alias, Access: l.config.Access, Reload: l.reload, Metrics: l.metrics,
 		Close: func() error { cancel(); l.changer.Close(); return nil },
 	})
 }

@@ -36,6 +36,7 @@ func (h *history) list() []bus.LoadRecord {
 // event publishes what happens in the drive, which has logged it. It is called
 // with the device in use and does not wait.
 func (d *drive) event(e ssc.Event) {
+	d.tally.note(e)
 	switch e.Kind {
 	case "loaded":
 		d.history.add(e.Kind, e.Barcode, e.Text)

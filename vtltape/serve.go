@@ -30,6 +30,7 @@ type drive struct {
 	model   *personality.Drive
 	unit    *ssc.Drive
 	history history
+	tally   tally
 }
 
 // serve runs drive id until a signal or an error.
@@ -47,7 +48,7 @@ func serve(f daemon.Flags, id int) error {
 	}
 	return d.Run(station.Serve{
 		Unit: d.unit.Unit(), Alias: fmt.Sprintf("%s %s", d.model.Title, d.config.Serial),
-		Access: d.config.Access, Reload: d.reload, Close: d.unit.Close,
+		Access: d.config.Access, Reload: d.reload, Metrics: d.metrics, Close: d.unit.Close,
 	})
 }
 

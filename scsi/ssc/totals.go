@@ -15,6 +15,8 @@ type Totals struct {
 	Loads, Cleanings        uint64 // over the drive's life
 	WriteErrors, ReadErrors uint64
 
+	TapeAlert uint64 // flags that are set, bit n-1 is flag n
+
 	// What is in the drive buffer and not yet in the cartridge's file.
 	BufferedObjects, BufferedBytes uint64
 }
@@ -23,7 +25,7 @@ type Totals struct {
 func (d *Drive) Totals(ctx context.Context) (t Totals, err error) {
 	err = d.server.Do(ctx, func(*Drive) error {
 		t = Totals{Counters: d.past, Loads: d.stats.loads, Cleanings: d.stats.cleanings,
-			WriteErrors: d.stats.writeErrors, ReadErrors: d.stats.readErrors}
+			WriteErrors: d.stats.writeErrors, ReadErrors: d.stats.readErrors, TapeAlert: d.alerts.Active()}
 		if d.in.loaded() {
 			t.Counters = add(t.Counters, d.in.cart.Counters())
 			t.BufferedObjects, t.BufferedBytes = d.in.cart.BytesInBuffer()
