@@ -57,7 +57,7 @@ func (a *ahead) at(object uint64) *aheadSlot { return &a.slots[object%maxAhead] 
 
 // take returns an object that was read ahead, or false: then it is to be read at
 // once, and when that was the next in a row, those behind it are read meanwhile.
-func (a *ahead) take(p *partition, object uint64, max int) (*buffer.Buffer, format.Entry, bool) {
+func (a *ahead) take(p *partition, object uint64) (*buffer.Buffer, format.Entry, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.part != p || a.head != object {

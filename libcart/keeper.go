@@ -85,7 +85,7 @@ func (k *keeper) run() {
 		part.mu.Unlock()
 		if part.room.aheadOf(seen, part.capacity) {
 			// Without room the owner will be told so when it needs it.
-			_ = part.room.reserve(k.c.fs, k.c.dir, part, seen+dataStep, entries)
+			_ = part.room.reserve(k.c.fs, k.c.dir, part, min(seen+dataStep, part.limit()), entries)
 		}
 		if undurable > syncBytes || records > syncRecords {
 			if err := k.c.syncPartition(part); err != nil {

@@ -9,17 +9,17 @@ import (
 	"govtl/libcart/internal/format"
 )
 
-// Read reads the object at the position and moves beyond it. A block longer than
-// max is returned whole all the same; max only bounds what is read ahead.
+// Read reads the object at the position and moves beyond it. max is what the
+// caller expects at most; a block that is longer is returned whole all the same.
 // ErrFilemark: the object was a filemark, the position is beyond it.
 // ErrEndOfData: nothing is there. ErrDamaged: the object cannot be read, the
 // position is before it; SpaceBlocks(1) goes beyond.
-func (c *Cartridge) Read(max int) (Object, error) {
+func (c *Cartridge) Read(_ int) (Object, error) {
 	p := c.part()
 	if c.appending || c.pos.Object >= p.objects {
 		return Object{}, ErrEndOfData
 	}
-	b, e, ok := c.ahead.take(p, c.pos.Object, max)
+	b, e, ok := c.ahead.take(p, c.pos.Object)
 	if !ok {
 		var err error
 		if b, e, err = c.readObject(p, c.pos.Object); err != nil {

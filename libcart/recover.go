@@ -235,7 +235,8 @@ func (c *Cartridge) follow(p *partition, at place, known, size int64, closed boo
 			if errors.Is(err, errRecord) {
 				break
 			}
-			return err // the disk cannot be read: better no cartridge than less of it
+			// The disk cannot be read: better no cartridge than less of it.
+			return fmt.Errorf("%w: %w", ErrDamaged, err)
 		}
 		found, err := p.resync(at, max(size, known), &r)
 		if err != nil {

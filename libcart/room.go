@@ -82,7 +82,7 @@ func (r *room) reserve(fs vfs.FS, dir string, p *partition, dataEnd, indexEnd in
 		if free < 4*step {
 			step = 0
 		}
-		to := dataEnd + step
+		to := max(dataEnd, min(dataEnd+step, p.limit()))
 		if to-from+metaRoom > free {
 			return fmt.Errorf("%w: %s: %d bytes free on the file system", ErrNoRoom, dir, free)
 		}
@@ -135,6 +135,9 @@ func (r *room) aheadOf(dataEnd, capacity int64) bool {
 	defer r.mu.Unlock()
 	return !r.unsupported && r.data-dataEnd < min(dataStep, max(capacity/8, 1<<20))/2 && r.free >= 8*dataStep
 }
+
+// limit is the offset that the data file never grows beyond.
+func (p *partition) limit() int64 { return format.DataHeaderSize + p.capacity + filemarkRoom }
 
 // written is the offset behind the last record in the data file.
 func (p *partition) written() int64 {
