@@ -302,3 +302,49 @@ func TestWindow(t *testing.T) {
 		t.Errorf("the window is %d wide when nothing waits", got)
 	}
 }
+
+// TestWindowOpens: when another initiator's function ends all commands of a
+// session whose window is full, the session is told that it is open again.
+func TestWindowOpens(t *testing.T) {
+	w := newWorld(t, func(o *iscsi.TargetOptions) { o.Limits.MaxCommands = 4 })
+	a := w.login(iscsitest.Config{})
+	b := w.login(iscsitest.Config{Initiator: "iqn.2026-11.test.initiator:two"})
+	held := w.hold(b, 0)
+	for range 3 {
+		c := &iscsitest.Command{CDB: make([]byte, 6)}
+		if err := b.Start(c); err != nil {
+			t.Fatal(err)
+		}
+		b.Forget(c)
+	}
+	b.Forget(held)
+	if _, err := b.Ping(nil); err != nil {
+		t.Fatal(err)
+	}
+	if b.MaxCmdSN != b.CmdSN-1 {
+		t.Fatalf("the window is open: MaxCmdSN %d, next %d", b.MaxCmdSN, b.CmdSN)
+	}
+	w.manage(a, logicalUnitReset, nil, respComplete)
+	for b.MaxCmdSN != b.CmdSN+3 {
+		if err := b.Step(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// The same for commands that had been submitted.
+	w.do(b, &iscsitest.Command{CDB: make([]byte, 6)})
+	for range 4 {
+		c := &iscsitest.Command{CDB: []byte{0xC0, 0, 0, 0, 0, 0}}
+		if err := b.Start(c); err != nil {
+			t.Fatal(err)
+		}
+		b.Forget(c)
+	}
+	eventually(t, "they wait", func() bool { return w.disk.begun() == 4 })
+	w.do(a, &iscsitest.Command{CDB: make([]byte, 6)})
+	w.manage(a, logicalUnitReset, nil, respComplete)
+	for b.MaxCmdSN != b.CmdSN+3 {
+		if err := b.Step(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -260,6 +260,9 @@ func (t *Target) dropEverywhere(by *session, before uint32, clear bool) {
 		if s.starved {
 			s.ask()
 		}
+		if n > 0 {
+			s.reply(reply{kind: replyWindow})
+		}
 		s.mu.Unlock()
 		if n > 0 && clear && s.nexus != nil {
 			s.nexus.Attend(scsi.CommandsClearedByAnotherInitiator)

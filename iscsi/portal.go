@@ -40,6 +40,7 @@ type PortalOptions struct {
 type Portal struct {
 	opt    PortalOptions
 	log    *slog.Logger
+	noes   refusals
 	policy atomic.Pointer[Policy]
 	serve  sync.WaitGroup // connections that the portal has
 
@@ -48,7 +49,6 @@ type Portal struct {
 	listeners map[net.Listener]struct{}
 	conns     map[net.Conn]struct{}
 	from      map[netip.Addr]int // connections by address
-	refused   time.Time          // of the last log line about a full portal
 }
 
 // NewPortal checks the options.
@@ -63,6 +63,7 @@ func NewPortal(opt PortalOptions) (*Portal, error) {
 		opt: opt, log: logger(opt.Log),
 		listeners: map[net.Listener]struct{}{}, conns: map[net.Conn]struct{}{}, from: map[netip.Addr]int{},
 	}
+	p.noes.log = p.log
 	if err := p.SetPolicy(opt.Policy); err != nil {
 		return nil, err
 	}
@@ -128,13 +129,9 @@ func (p *Portal) take(conn net.Conn) {
 	p.mu.Lock()
 	full := len(p.conns) >= p.opt.MaxPending || p.from[address] >= p.opt.MaxPendingPerAddress
 	if p.closed || full {
-		say := full && time.Since(p.refused) > time.Minute
-		if say {
-			p.refused = time.Now()
-		}
 		p.mu.Unlock()
-		if say {
-			p.log.Warn("too many connections that have not logged in", "remote", address)
+		if full {
+			p.noes.warn("too many connections that have not logged in", "remote", address)
 		}
 		conn.Close()
 		return
@@ -160,7 +157,7 @@ func (p *Portal) take(conn net.Conn) {
 			conn.Close()
 		}
 		if err != nil && !errors.Is(err, io.EOF) {
-			p.log.Info("connection refused", "remote", conn.RemoteAddr().String(), "err", err)
+			p.noes.warn("connection refused", "remote", conn.RemoteAddr().String(), "err", err)
 		}
 	}()
 }

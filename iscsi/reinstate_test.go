@@ -221,6 +221,9 @@ func TestShutdown(t *testing.T) {
 		t.Errorf("Shutdown: %v", err)
 	}
 	closed(t, rude)
+	if n := len(rude.Async); n != 2 || rude.Async[1].Event != pdu.AsyncSessionDrop {
+		t.Errorf("%+v", rude.Async)
+	}
 	if len(w.target.Sessions()) != 0 {
 		t.Error("sessions left")
 	}

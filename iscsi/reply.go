@@ -13,6 +13,7 @@ const (
 	replyControl replyKind = iota // a PDU that is ready but for its sequence numbers
 	replyCommand                  // the data and status of a SCSI command
 	replyR2T                      // an R2T of a command
+	replyWindow                   // the command window, for lack of anything else to carry it
 )
 
 // reply is one entry of the queue of what is to be sent, in order.

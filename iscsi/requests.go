@@ -188,9 +188,10 @@ func (s *session) awaitClose(sent chan struct{}) {
 	_, _ = io.CopyN(io.Discard, s.conn, 1<<20)
 }
 
-// announce sends an asynchronous message (RFC 7143 11.9).
-func (s *session) announce(event uint8, parameters [3]uint16) {
-	c := &control{}
+// announce sends an asynchronous message (RFC 7143 11.9). sent, if not nil, is
+// closed when it is out.
+func (s *session) announce(event uint8, parameters [3]uint16, sent chan struct{}) {
+	c := &control{sent: sent}
 	m := pdu.AsyncMessage{Event: event, Parameters: parameters}
 	m.Encode(&c.header)
 	if err := s.control(c); err != nil {

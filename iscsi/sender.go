@@ -1,6 +1,7 @@
 package iscsi
 
 import (
+	"slices"
 	"time"
 
 	"govtl/internal/buffer"
@@ -93,6 +94,13 @@ func (x *sender) take() {
 		}
 	}
 	x.expCmdSN, x.maxCmdSN = s.expCmdSN, s.maxCmdSN()
+	// Commands that others aborted have no reply that would open the window
+	// again (RFC 7143 4.2.2.1); after our own functions their response does.
+	if s.managing == 0 && slices.ContainsFunc(x.queue, func(r reply) bool {
+		return r.kind == replyCommand && r.command.task.Aborted()
+	}) {
+		x.queue = append(x.queue, reply{kind: replyWindow})
+	}
 }
 
 // recycle gives back the commands that are through; s.mu is held.
@@ -191,6 +199,8 @@ func (x *sender) encode() {
 			x.r2t(&r.r2t)
 		case replyCommand:
 			x.command(r.command)
+		case replyWindow:
+			x.window()
 		}
 	}
 }
@@ -270,6 +280,17 @@ func (x *sender) control(c *control) {
 	if c.sent != nil {
 		x.after = append(x.after, c.sent)
 	}
+}
+
+// window sends a NOP-In that asks for nothing (RFC 7143 11.19).
+func (x *sender) window() {
+	var h pdu.Header
+	p := pdu.NOPIn{
+		InitiatorTaskTag: pdu.Reserved, TargetTransferTag: pdu.Reserved,
+		StatSN: x.statSN, ExpCmdSN: x.expCmdSN, MaxCmdSN: x.maxCmdSN,
+	}
+	p.Encode(&h)
+	x.header(&h)
 }
 
 func (x *sender) r2t(r *pdu.R2T) {

@@ -139,6 +139,7 @@ func newSession(t *Target, l *login) *session {
 		expCmdSN: l.first.CmdSN,
 	}
 	s.quiet = sync.NewCond(&s.mu)
+	s.stream = newStream(s.conn)
 	s.log = t.log.With("initiator", s.initiator, "remote", s.remote)
 	s.maxSend.Store(int64(s.par.maxSend))
 	// What the initiator may send without being asked is memory that it can
@@ -150,7 +151,6 @@ func newSession(t *Target, l *login) *session {
 // run serves the session until its connection ends. The connection is closed
 // and every task is over when it returns.
 func (s *session) run(statSN uint32) {
-	s.stream = newStream(s.conn)
 	s.rx.init(s.stream)
 	s.rx.beforeRead, s.rx.afterRead = s.flushBeforeRead, func() { s.reading.Store(true) }
 	s.rx.partial = s.begun

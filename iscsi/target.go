@@ -115,6 +115,7 @@ type SessionInfo struct {
 type Target struct {
 	opt    TargetOptions
 	log    *slog.Logger
+	noes   refusals
 	policy atomic.Pointer[Policy]
 	serve  sync.WaitGroup // connections
 
@@ -145,6 +146,7 @@ func NewTarget(opt TargetOptions) (*Target, error) {
 	setDefault(&opt.PortalGroupTag, 1)
 	setDefault(&opt.RelativePort, 1)
 	t := &Target{opt: opt, log: logger(opt.Log).With("target", name), ports: map[portKey]*port{}}
+	t.noes.log = t.log
 	if err := t.SetPolicy(opt.Policy); err != nil {
 		return nil, err
 	}
@@ -226,7 +228,7 @@ func (t *Target) attend(conn net.Conn, first *FirstRequest) {
 	t.pending--
 	t.mu.Unlock()
 	if err != nil {
-		t.log.Warn("login failed", "initiator", l.initiator, "remote", l.remote, "err", err)
+		t.noes.warn("login failed", "initiator", l.initiator, "remote", l.remote, "err", err)
 		if s != nil {
 			s.abandon(err)
 		}
@@ -282,7 +284,7 @@ func (t *Target) Shutdown(ctx context.Context) error {
 		grace = uint16(min(max(time.Until(d)/time.Second, 1), 3600))
 	}
 	for _, s := range t.sessions() {
-		s.announce(pdu.AsyncLogoutRequest, [3]uint16{0, 0, grace})
+		s.announce(pdu.AsyncLogoutRequest, [3]uint16{0, 0, grace}, nil)
 	}
 	gone := make(chan struct{})
 	go func() {
@@ -294,11 +296,32 @@ func (t *Target) Shutdown(ctx context.Context) error {
 	case <-gone:
 	case <-ctx.Done():
 		err = ctx.Err()
-		for _, s := range t.sessions() {
-			s.fail(ErrClosed)
-		}
+		t.dropAll()
 		<-gone
 	}
 	t.forgetAll()
 	return err
+}
+
+// dropAll tells the initiators that their sessions end now (RFC 7143 11.9.1,
+// event 3), waits a moment for that to go out, and closes the connections.
+func (t *Target) dropAll() {
+	left := t.sessions()
+	told := make([]chan struct{}, len(left))
+	for i, s := range left {
+		told[i] = make(chan struct{})
+		s.announce(pdu.AsyncSessionDrop, [3]uint16{0, uint16(t.opt.Offers.Time2Wait), 0}, told[i])
+		s.wakeWriter()
+	}
+	moment := time.After(100 * time.Millisecond)
+	for i, s := range left {
+		select {
+		case <-told[i]:
+		case <-s.ended:
+		case <-moment:
+		}
+	}
+	for _, s := range left {
+		s.fail(ErrClosed)
+	}
 }

@@ -112,8 +112,10 @@ func (c *command) place(p *pdu.DataOut) []byte {
 func (s *session) askFor(c *command) {
 	expected := int(c.expectedOut())
 	if c.buf == nil || len(c.buf.B) < expected {
-		room := s.outBytes-c.counted+int64(expected) <= s.target.opt.Limits.SessionMemory
-		head := s.submittedOut == 0 && (c.h.Immediate || len(s.fifo) > 0 && s.fifo[0] == c)
+		others := s.outBytes - c.counted
+		room := others+int64(expected) <= s.target.opt.Limits.SessionMemory
+		// The next one in order has to go on even if it alone is too much.
+		head := s.submittedOut == 0 && len(s.fifo) > 0 && s.fifo[0] == c || others == 0
 		if !room && !head {
 			s.starved = true
 			return
