@@ -83,9 +83,10 @@ func (k *keeper) run() {
 		undurable, records := part.end-part.durable, part.objects-part.durableObjects
 		entries := format.EntryOffset(part.objects)
 		part.mu.Unlock()
-		if part.room.aheadOf(seen, part.capacity) {
+		// What may come next is what the drive buffer can hold, and more behind it.
+		if next := seen + k.c.opts.BufferSize; part.room.aheadOf(next, part.capacity) {
 			// Without room the owner will be told so when it needs it.
-			_ = part.room.reserve(k.c.fs, k.c.dir, part, min(seen+dataStep, part.limit()), entries)
+			_ = part.room.reserve(k.c.fs, k.c.dir, part, min(next+dataStep, part.limit()), entries)
 		}
 		if undurable > syncBytes || records > syncRecords {
 			if err := k.c.syncPartition(part); err != nil {

@@ -129,11 +129,12 @@ func (r *room) short(fs vfs.FS, dir string, dataEnd, least int64) bool {
 	return r.free+reserved < least
 }
 
-// aheadOf says that less than half a step is reserved beyond dataEnd.
+// aheadOf says that less than half a step is reserved beyond dataEnd, and that the
+// file system has plenty.
 func (r *room) aheadOf(dataEnd, capacity int64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return !r.unsupported && r.data-dataEnd < min(dataStep, max(capacity/8, 1<<20))/2 && r.free >= 8*dataStep
+	return r.data > 0 && !r.unsupported && r.data-dataEnd < min(dataStep, max(capacity/8, 1<<20))/2 && r.free >= 8*dataStep
 }
 
 // limit is the offset that the data file never grows beyond.
