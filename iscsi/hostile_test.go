@@ -124,7 +124,9 @@ func TestHostile(t *testing.T) {
 			if n == 0 {
 				t.Error("nothing was served meanwhile")
 			}
-			if p := peak.Load(); p > before+256<<20 {
+			// The attackers' own memory, what the collector has not come to yet and
+			// idle buffers are in this as well. Unbounded it would be many GiB.
+			if p := peak.Load(); p > before+600<<20 {
 				t.Errorf("up to %d MiB of heap, %d MiB at first", p>>20, before>>20)
 			}
 			eventually(t, "the attackers' sessions are gone", func() bool { return len(w.target.Sessions()) == 1 })
