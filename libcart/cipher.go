@@ -108,9 +108,9 @@ func (k *Cipher) String() string { return "libcart.Cipher" }
 // GoString does not show the key.
 func (k *Cipher) GoString() string { return k.String() }
 
-// wipe overwrites what an AEAD of the standard library made of the key: a
-// structure without pointers. Another structure is left to the garbage collector.
-func wipe(a cipher.AEAD) {
+// wipe overwrites what the standard library made of the key: a structure without
+// pointers. Another structure is left to the garbage collector.
+func wipe(a any) {
 	v := reflect.ValueOf(a)
 	if v.Kind() != reflect.Pointer || v.IsNil() || !flat(v.Type().Elem()) {
 		return
@@ -149,13 +149,7 @@ func (k *Cipher) derive(salt [format.SaltSize]byte) (*subkey, error) {
 	if err != nil {
 		return nil, err
 	}
-	if v := reflect.ValueOf(block); v.Kind() == reflect.Pointer {
-		defer func() {
-			if flat(v.Type().Elem()) {
-				clear(unsafe.Slice((*byte)(v.UnsafePointer()), v.Type().Elem().Size()))
-			}
-		}()
-	}
+	defer wipe(block) // the AEAD has a copy
 	aead, err := cipher.NewGCM(block)
 	if err != nil {
 		return nil, err

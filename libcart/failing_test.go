@@ -78,7 +78,7 @@ func (s *scene) write(n int) {
 func TestFileOperations(t *testing.T) {
 	s := newScene(t)
 	s.step("created", Create(worldDir, testSpec(), Options{FS: s.fs()}))
-	open := func() (err error) { s.c, err = Open(worldDir, Options{FS: s.fs()}); return err }
+	open := func() (err error) { s.c, err = Open(worldDir, Options{FS: s.fs(), BufferSize: 64 << 10}); return err }
 	s.step("opened", open())
 	s.write(3)
 	_, err := s.c.WriteFilemarks(1)

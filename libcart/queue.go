@@ -30,6 +30,8 @@ type queue struct {
 
 	codec    Codec
 	adaptive bool
+	cipher   *Cipher // nil: blocks are stored in clear
+	aux      int64   // auxiliary data of blocks in the queue, in bytes
 	governor governor
 	null     bool // a Null cartridge: payloads are dropped
 
@@ -49,6 +51,11 @@ type slot struct {
 	ready     bool
 	plainCRC  uint32
 	storedCRC uint32
+
+	cipher *Cipher        // that it shall be encrypted with
+	aux    *buffer.Buffer // auxiliary data of an encrypted block
+	room   int            // that the auxiliary data take
+	auxCRC uint32
 }
 
 // maxSlots bounds the number of blocks in the drive buffer.
@@ -78,6 +85,11 @@ func (q *queue) stopped() error {
 // put waits for room and adds a block or filemarks; it takes b. It returns why
 // it could not.
 func (q *queue) put(b *buffer.Buffer, filemarks uint32) error {
+	return q.add(b, slot{filemarks: filemarks})
+}
+
+// add is put of a block that is ready, or of one that compressors make so.
+func (q *queue) add(b *buffer.Buffer, s slot) error {
 	n := 0
 	if b != nil {
 		n = len(b.B)
@@ -87,6 +99,7 @@ func (q *queue) put(b *buffer.Buffer, filemarks uint32) error {
 	for {
 		if err := q.stopped(); err != nil {
 			b.Release()
+			s.aux.Release()
 			return err
 		}
 		if q.fits(n) {
@@ -94,11 +107,20 @@ func (q *queue) put(b *buffer.Buffer, filemarks uint32) error {
 		}
 		q.space.Wait()
 	}
-	*q.at(q.tail) = slot{block: b, length: n, filemarks: filemarks, codec: q.choose(b), ready: b == nil}
+	s.block = b
+	switch {
+	case b == nil:
+		s.ready = true
+	case !s.ready:
+		s.codec, s.cipher, s.length = q.choose(b), q.cipher, n
+		s.room = s.cipher.auxLength()
+		q.waiting += int64(n)
+	}
+	*q.at(q.tail) = s
 	q.tail++
 	q.bytes += int64(n)
-	q.waiting += int64(n)
-	if b == nil {
+	q.aux += int64(s.room)
+	if s.ready {
 		q.ready.Signal()
 	}
 	q.work.Signal()
@@ -127,6 +149,11 @@ func (q *queue) retry() {
 func (q *queue) fail(err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.broke(err)
+}
+
+// broke is fail. mu is held.
+func (q *queue) broke(err error) {
 	if q.err == nil {
 		q.err = err
 	}
@@ -140,14 +167,16 @@ func (q *queue) empty() {
 	for ; q.head < q.tail; q.head++ {
 		s := q.at(q.head)
 		s.block.Release()
+		s.aux.Release()
 		*s = slot{}
 	}
-	q.bytes, q.waiting, q.claim = 0, 0, q.tail
+	q.bytes, q.waiting, q.aux, q.claim = 0, 0, 0, q.tail
 }
 
 // compressor is the body of one compressing goroutine.
 func (q *queue) compressor() {
 	var z compressor
+	var seal sealer
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for {
@@ -163,7 +192,7 @@ func (q *queue) compressor() {
 		if s.ready {
 			continue
 		}
-		codec, block, null := s.codec, s.block, q.null
+		codec, block, key, length, null := s.codec, s.block, s.cipher, s.length, q.null
 		q.mu.Unlock()
 
 		plain := format.Checksum(block.B)
@@ -179,9 +208,20 @@ func (q *queue) compressor() {
 				codec = Stored
 			}
 		}
+		var aux *buffer.Buffer
+		var err error
+		if key != nil && !null {
+			if aux, err = seal.encrypt(key, codec, length, block); err == nil {
+				plain, stored, s.auxCRC = 0, format.Checksum(block.B), format.Checksum(aux.B)
+			}
+		}
 
 		q.mu.Lock()
-		s.block, s.codec, s.plainCRC, s.storedCRC, s.ready = block, codec, plain, stored, true
+		if err != nil {
+			q.broke(err) // and nothing of it is ever stored
+			continue
+		}
+		s.block, s.codec, s.plainCRC, s.storedCRC, s.aux, s.ready = block, codec, plain, stored, aux, true
 		q.waiting -= int64(s.length)
 		if i == q.head {
 			q.ready.Signal()

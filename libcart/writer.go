@@ -65,15 +65,24 @@ func (w *writer) blocks(q *queue) {
 	next := p.next()
 	w.bufs = w.bufs[:0]
 	start := next.Offset
-	for i, s := range w.slots[:n] {
+	for i := range w.slots[:n] {
+		s := &w.slots[i]
 		next.Kind, next.Codec = format.Block, uint8(s.codec)
 		next.Length, next.Stored = uint32(s.length), uint32(len(s.block.B))
 		next.PlainCRC, next.StoredCRC = s.plainCRC, s.storedCRC
+		next.Cipher, next.Aux, next.AuxCRC = 0, 0, 0
+		if s.aux != nil {
+			next.Cipher, next.Aux, next.AuxCRC = format.AES256GCM, uint16(len(s.aux.B)), s.auxCRC
+		}
 		h := w.headers[i*format.RecordSize:][:format.RecordSize]
 		next.Put(h)
 		w.entries[i] = format.EntryOf(&next)
-		w.bufs = append(w.bufs, h, s.block.B)
-		if pad := format.Pad(int64(len(s.block.B))); pad > 0 {
+		w.bufs = append(w.bufs, h)
+		if s.aux != nil {
+			w.bufs = append(w.bufs, s.aux.B)
+		}
+		w.bufs = append(w.bufs, s.block.B)
+		if pad := format.Pad(int64(next.Aux) + int64(len(s.block.B))); pad > 0 {
 			w.bufs = append(w.bufs, padding[:pad])
 		}
 		next.Offset += next.Size()
@@ -84,6 +93,7 @@ func (w *writer) blocks(q *queue) {
 	if err == nil {
 		for i := range n {
 			w.slots[i].block.Release()
+			w.slots[i].aux.Release()
 		}
 		w.c.keeper.grown(p, next.Offset)
 	}
