@@ -26,6 +26,7 @@ const (
 	ManualInterventionRequired           ASC = 0x04_03
 	FormatInProgress                     ASC = 0x04_04
 	OperationInProgressNotReady          ASC = 0x04_07
+	LongWriteInProgress                  ASC = 0x04_08
 	AuxiliaryMemoryNotAccessible         ASC = 0x04_10
 	NotReadyOffline                      ASC = 0x04_12
 	CommunicationFailure                 ASC = 0x08_00
@@ -40,7 +41,9 @@ const (
 	ParameterListLengthError             ASC = 0x1A_00
 	InvalidCommandOperationCode          ASC = 0x20_00
 	NotInAppendOnlyMode                  ASC = 0x20_0C
+	LogicalBlockAddressOutOfRange        ASC = 0x21_00
 	InvalidElementAddress                ASC = 0x21_01
+	InvalidAddressForWrite               ASC = 0x21_02
 	InvalidFieldInCDB                    ASC = 0x24_00
 	LogicalUnitNotSupported              ASC = 0x25_00
 	InvalidFieldInParameterList          ASC = 0x26_00
@@ -75,6 +78,7 @@ const (
 	RoundedParameter                     ASC = 0x37_00
 	SavingParametersNotSupported         ASC = 0x39_00
 	MediumNotPresent                     ASC = 0x3A_00
+	MediumNotPresentTrayClosed           ASC = 0x3A_01
 	MediumNotPresentTrayOpen             ASC = 0x3A_02
 	MediumNotPresentLoadable             ASC = 0x3A_03
 	MediumNotPresentMAMAccessible        ASC = 0x3A_04
@@ -106,6 +110,9 @@ const (
 	OperatorMediumRemovalRequest         ASC = 0x5A_01
 	OperatorSelectedWriteProtect         ASC = 0x5A_02
 	FailurePredictionThresholdExceeded   ASC = 0x5D_00
+	IllegalModeForThisTrack              ASC = 0x64_00
+	SessionFixationIncomplete            ASC = 0x72_03
+	NoMoreTrackReservations              ASC = 0x72_05
 )
 
 // String is T10's text for the code.
