@@ -108,8 +108,12 @@ func delays(c *config.Drive, m *personality.Drive) ssc.Delays {
 		}
 		return personality.Seconds(own)
 	}
+	rate := 0.0
+	if t.Model {
+		rate = m.Timing.MBps * 1e6
+	}
 	return ssc.Delays{
-		Load: one(t.Load, m.Timing.Load), Unload: one(t.Unload, m.Timing.Unload), Rewind: one(t.Rewind, m.Timing.Rewind),
+		Rate: rate, Load: one(t.Load, m.Timing.Load), Unload: one(t.Unload, m.Timing.Unload), Rewind: one(t.Rewind, m.Timing.Rewind),
 		Position: one(t.Position, m.Timing.Position), Thread: one(t.Thread, m.Timing.Thread),
 	}
 }
