@@ -52,6 +52,10 @@ func (d *Drive) liveModePage(_ *scsi.Nexus, m *page.Mode, b page.Image) {
 		}
 	case m.Code == 0x11:
 		d.liveMediumPartition(put)
+	case m.Code == 0x23:
+		if d.in.loaded() && (d.in.info.WriteProtected || d.in.readOnly) {
+			put("WRITE PROTECT", 0x80)
+		}
 	case m.Code == 0x1D:
 		if d.in.loaded() && d.in.info.Kind == libcart.WORM {
 			put("WORMM", 1)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"govtl/internal/buffer"
 	"govtl/internal/vfs"
 	"govtl/libcart"
 	"govtl/scsi"
@@ -86,6 +87,30 @@ func TestStateWhileCommandRuns(t *testing.T) {
 	r.drive.patience = time.Minute
 	if s, err := r.drive.Status(ctx); err != nil || s.Word != "ready" {
 		t.Fatalf("%+v, %v", s, err)
+	}
+}
+
+// TestStreamingRate: an initiator may run ahead of the tape by what the buffer
+// holds, then it waits; an aborted command is not on the tape.
+func TestStreamingRate(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	r := newRig(t, "ibm-ult3580-td9", func(o *Options) {
+		o.Now = func() time.Time { return now }
+		o.Delays.Rate = 1e6
+	})
+	r.insert("VTL001L9")
+	for i := range paceBuffer >> 20 {
+		r.want(good, write6v(1<<20), pattern(i, 1<<20)...)
+	}
+	w := waiter{make(chan struct{})}
+	task := &scsi.Task{Nexus: r.nexus, CDB: append(write6v(1<<20), make([]byte, 10)...), Transport: w, ExpectedOut: 1 << 20}
+	task.Out = buffer.Default.Get(1 << 20)
+	r.drive.Unit().Submit(task)
+	r.drive.Unit().Manage(r.nexus, scsi.AbortTask, task)
+	<-w.done
+	p := r.want(good, readLong)
+	if n := binary.BigEndian.Uint64(p[8:]); n != paceBuffer>>20 {
+		t.Fatalf("%d blocks on the tape", n)
 	}
 }
 
