@@ -96,7 +96,7 @@ func TestStreamingRate(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	r := newRig(t, "ibm-ult3580-td9", func(o *Options) {
 		o.Now = func() time.Time { return now }
-		o.Delays.Rate = 1e6
+		o.Delays.Rate = 1e3
 	})
 	r.insert("VTL001L9")
 	for i := range paceBuffer >> 20 {
