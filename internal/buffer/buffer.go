@@ -89,12 +89,22 @@ func (p *Pool) put(b *Buffer) {
 	if keep == 0 {
 		keep = 64 << 20
 	}
+	size := int64(cap(b.mem))
 	p.mu.Lock()
-	if p.kept+int64(cap(b.mem)) <= keep {
-		p.idle[b.class] = append(p.idle[b.class], b)
-		p.kept += int64(cap(b.mem))
+	defer p.mu.Unlock()
+	// What was just used will be used again sooner than what lies idle: idle
+	// buffers of other sizes make room, the largest first.
+	for class := maxShift; class >= minShift && p.kept+size > keep; class-- {
+		for l := p.idle[class]; class != int(b.class) && len(l) > 0 && p.kept+size > keep; l = p.idle[class] {
+			p.kept -= int64(cap(l[len(l)-1].mem))
+			l[len(l)-1] = nil
+			p.idle[class] = l[:len(l)-1]
+		}
 	}
-	p.mu.Unlock()
+	if p.kept+size <= keep {
+		p.idle[b.class] = append(p.idle[b.class], b)
+		p.kept += size
+	}
 }
 
 // Trim drops all idle memory, for a daemon that has become idle.

@@ -48,6 +48,31 @@ func TestKeepBytesIsABound(t *testing.T) {
 	}
 }
 
+// Large buffers that lie idle do not keep small ones, which are in use, from
+// being reused.
+func TestOtherSizesMakeRoom(t *testing.T) {
+	p := Pool{KeepBytes: 4 << 20}
+	var large []*Buffer
+	for range 4 {
+		large = append(large, p.Get(1<<20-Slack))
+	}
+	for _, b := range large {
+		b.Release()
+	}
+	for range 3 {
+		small := p.Get(256 << 10)
+		small.Release()
+		if again := p.Get(256 << 10); again != small {
+			t.Fatal("a buffer was not reused")
+		} else {
+			again.Release()
+		}
+	}
+	if p.kept > 4<<20 || p.kept < 3<<20 {
+		t.Fatalf("keeps %d bytes", p.kept)
+	}
+}
+
 func BenchmarkGetRelease(b *testing.B) {
 	var p Pool
 	b.ReportAllocs()
