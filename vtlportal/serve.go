@@ -27,6 +27,7 @@ type portal struct {
 	server  *bus.Server
 	conn    *bus.Conn
 	service *bus.Service
+	metrics *metricsServer
 	started time.Time
 	listen  string
 }
@@ -67,7 +68,8 @@ func serve(f daemon.Flags, log *slog.Logger) error {
 		return err
 	}
 	parts := []daemon.Part{{Name: "bus", Run: func(ctx context.Context, ready func()) error { return p.runBus(ctx, suite, ready) }}}
-	parts = append(parts, daemon.Part{Name: "portal", Run: p.runDoor})
+	p.metrics = newMetricsServer(p)
+	parts = append(parts, daemon.Part{Name: "metrics", Run: p.metrics.run(suite.Metrics.Listen)}, daemon.Part{Name: "portal", Run: p.runDoor})
 	return daemon.Run(context.Background(), daemon.Options{Name: "vtlportal", Log: log, Reload: p.reload}, parts...)
 }
 
@@ -136,6 +138,9 @@ func (p *portal) reload(context.Context) error {
 	}
 	policy, err := station.Policy(suite, config.Access{})
 	if err != nil {
+		return err
+	}
+	if err := p.metrics.listen(suite.Metrics.Listen); err != nil {
 		return err
 	}
 	if err := p.targets.configure(suite); err != nil {

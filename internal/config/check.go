@@ -97,6 +97,7 @@ func (c *checker) run() {
 	c.bus()
 	c.iscsi()
 	c.listen()
+	c.metrics()
 	if len(s.Libraries)+len(s.Drives) == 0 {
 		c.report(path{"libraries"}, "there is neither a library nor a drive")
 	}
@@ -193,6 +194,26 @@ func (c *checker) listen() {
 	}
 	if err := CheckListen(address, c.suite); err != nil {
 		c.report(p, "%v", err)
+	}
+}
+
+// metrics checks the address of the metrics.
+func (c *checker) metrics() {
+	address := c.suite.Metrics.Listen
+	if address == "" {
+		return
+	}
+	p := path{"metrics", "listen"}
+	if _, err := public(address); err != nil {
+		c.report(p, "%v", err)
+		return
+	}
+	iscsi := c.suite.ListenAddress()
+	if c.checks.Listen != "" {
+		iscsi = c.checks.Listen
+	}
+	if address == iscsi {
+		c.report(p, "%s is the iSCSI address", address)
 	}
 }
 

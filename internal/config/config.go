@@ -17,6 +17,7 @@ type Suite struct {
 
 	Bus       Bus       `yaml:"bus,omitempty"`
 	ISCSI     ISCSI     `yaml:"iscsi,omitempty"`
+	Metrics   Metrics   `yaml:"metrics,omitempty"`
 	Libraries []Library `yaml:"libraries"`
 	Drives    []Drive   `yaml:"drives,omitempty"` // stand-alone drives
 
@@ -43,6 +44,12 @@ type Bus struct {
 	URL         string `yaml:"url,omitempty"`
 	Credentials string `yaml:"credentials,omitempty"`
 	CA          string `yaml:"ca,omitempty"`
+}
+
+// Metrics says where the portal serves the metrics of the whole suite.
+type Metrics struct {
+	// Listen is HOST:PORT for HTTP; empty: nowhere.
+	Listen string `yaml:"listen,omitempty"`
 }
 
 // ISCSI holds access control and limits of the target side.

@@ -43,6 +43,9 @@ version: %d
 #  initiators: [iqn.1993-08.org.debian:01:*]
 #  addresses: [192.0.2.0/24]
 
+# Counters of the whole suite for Prometheus, over HTTP without a password.
+#metrics: {listen: 127.0.0.1:9260}
+
 libraries:
   - id: %d
     model: %s

@@ -13,30 +13,37 @@ import (
 // address that others can reach without CHAP and without a list of who may log
 // in is refused, unless the configuration says it a second time.
 func CheckListen(address string, s *Suite) error {
-	host, port, err := net.SplitHostPort(address)
+	public, err := public(address)
 	if err != nil {
-		return fmt.Errorf("the address %q is not HOST:PORT", address)
-	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return fmt.Errorf("the address %q has no port from 1 to 65535", address)
-	}
-	public := true
-	switch {
-	case host == "localhost":
-		public = false
-	case host == "":
-	default:
-		ip, err := netip.ParseAddr(host)
-		if err != nil {
-			return fmt.Errorf("the address %q does not begin with an IP address", address)
-		}
-		public = !ip.IsLoopback()
+		return err
 	}
 	if !public || s.ISCSI.AllowPublic || s.ISCSI.CHAP || restricted(s) {
 		return nil
 	}
 	return fmt.Errorf("%s can be reached from other hosts, and everybody could log in: set iscsi: chap, or list "+
 		"iscsi: initiators or addresses, or say allow-public-without-authentication: true under iscsi", address)
+}
+
+// public tells whether other hosts can reach an address to listen on, HOST:PORT.
+func public(address string) (bool, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return false, fmt.Errorf("the address %q is not HOST:PORT", address)
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return false, fmt.Errorf("the address %q has no port from 1 to 65535", address)
+	}
+	switch host {
+	case "localhost":
+		return false, nil
+	case "":
+		return true, nil
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return false, fmt.Errorf("the address %q does not begin with an IP address", address)
+	}
+	return !ip.IsLoopback(), nil
 }
 
 // restricted tells whether every device has a list of who may log in.

@@ -118,6 +118,9 @@ func TestRefusals(t *testing.T) {
 		{"home in a library", replace("serial: DRV12}", "serial: DRV12, home: /x}"), "vtl.yaml:10: a drive in a library uses the library's home"},
 		{"element of a lone drive", small + "drives:\n  - {id: 20, model: m, serial: D20, element: 1}\n", "vtl.yaml:14: a drive without a library has no element"},
 		{"address", small + "listen: here\n", `vtl.yaml:13: the address "here" is not HOST:PORT`},
+		{"metrics without port", small + "metrics:\n  listen: 127.0.0.1\n", `vtl.yaml:14: the address "127.0.0.1" is not HOST:PORT`},
+		{"metrics on the iSCSI address", small + "metrics: {listen: \"127.0.0.1:3260\"}\n", "vtl.yaml:13: 127.0.0.1:3260 is the iSCSI address"},
+		{"metrics password", small + "metrics: {listen: \"127.0.0.1:9260\", password: x}\n", "vtl.yaml:13: unknown key password"},
 		{"port", small + "listen: 127.0.0.1:0\n", `vtl.yaml:13: the address "127.0.0.1:0" has no port from 1 to 65535`},
 		{"host name", small + "listen: tape.example:3260\n", `vtl.yaml:13: the address "tape.example:3260" does not begin with an IP address`},
 		{"public", small + "listen: 0.0.0.0:3260\n", "vtl.yaml:13: 0.0.0.0:3260 can be reached from other hosts, and everybody could log in: set iscsi: chap, or list " +
