@@ -1,0 +1,15 @@
+# fish completion for mktape, made of its --help by 'make golden'.
+
+complete -c mktape -l library -s l -x -d 'LIBRARY that the cartridge belongs to'
+complete -c mktape -l barcode -s m -x -d 'BARCODE, at most 16 characters; a range or a list'
+complete -c mktape -l count -x -d 'make N cartridges, counting up from BARCODE (default 1)'
+complete -c mktape -l size -s s -x -d 'native capacity in MiB; 0: that of the medium'
+complete -c mktape -l type -s t -x -d 'KIND: data, clean, WORM or NULL; without it the barcode says'
+complete -c mktape -l density -s d -x -d 'MEDIUM, such as LTO9; without it the barcode says'
+complete -c mktape -l dir -s H -x -a '(__fish_complete_directories)' -d 'DIR for the cartridges, in place of the library'\''s'
+complete -c mktape -l config -r -F -d 'configuration FILE'
+complete -c mktape -l config-dir -s C -x -a '(__fish_complete_directories)' -d 'DIR of the configuration file vtl.yaml'
+complete -c mktape -l state -x -a '(__fish_complete_directories)' -d 'state DIR of the suite'
+complete -c mktape -l quiet -s q -d 'print nothing but errors'
+complete -c mktape -l verbose -s v -d 'accepted; what is made is always printed'
+complete -c mktape -l version -s V -d 'print the version and exit'
