@@ -25,6 +25,11 @@ type partition struct {
 	syncMu  sync.Mutex
 	scratch []byte // guarded by syncMu
 
+	// failed is the first error of synchronising the data file; guarded by
+	// syncMu. The kernel tells of pages that it could not write once, to whoever
+	// asks first: after that a second synchronisation succeeds and means nothing.
+	failed error
+
 	mu             sync.Mutex
 	end            int64  // offset behind the last record that is in the file
 	objects        uint64 // records in the file
@@ -105,8 +110,12 @@ func (p *partition) sync() (err, indexErr error) {
 	p.mu.Lock()
 	end, objects, durable := p.end, p.objects, p.durable
 	p.mu.Unlock()
+	if p.failed != nil {
+		return p.failed, nil
+	}
 	if durable < end {
 		if err := p.data.Sync(); err != nil {
+			p.failed = err
 			return err, nil
 		}
 		p.mu.Lock()
@@ -154,6 +163,9 @@ func (p *partition) writeEntries() error {
 func (p *partition) cut(object uint64, end int64, filemarks uint64) error {
 	p.syncMu.Lock()
 	defer p.syncMu.Unlock()
+	if p.failed != nil {
+		return p.failed
+	}
 	p.page.n = 0
 	p.gap.first, p.gap.end = 0, 0
 	clear(p.mended)
@@ -169,6 +181,7 @@ func (p *partition) cut(object uint64, end int64, filemarks uint64) error {
 		return err
 	}
 	if err := p.data.Sync(); err != nil {
+		p.failed = err
 		return err
 	}
 	p.mu.Lock()
