@@ -37,6 +37,7 @@ type Cartridge struct {
 	queue   *queue
 	keeper  *keeper
 	behind  sync.WaitGroup // the goroutines behind the queue
+	syncs   sync.WaitGroup // synchronisations that go on after their caller left
 	started bool
 
 	reader recordReader // of the owner
@@ -254,7 +255,7 @@ func (c *Cartridge) Sync(ctx context.Context) error {
 	begun := time.Now()
 	defer func() { c.counters.SyncTime += time.Since(begun) }()
 	done := make(chan error, 1)
-	go func() {
+	c.syncs.Go(func() {
 		for _, p := range dirty {
 			if err := c.syncPartition(p); err != nil {
 				c.queue.fail(err)
@@ -263,7 +264,7 @@ func (c *Cartridge) Sync(ctx context.Context) error {
 			}
 		}
 		done <- nil
-	}()
+	})
 	select {
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -294,6 +295,7 @@ func (c *Cartridge) Close() error {
 		err = c.failed()
 	}
 	c.stop()
+	c.syncs.Wait()
 	if err == nil {
 		err = c.storeClosed()
 	}

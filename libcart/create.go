@@ -107,6 +107,14 @@ func writeNew(fsys vfs.FS, dir string, m *format.Meta) error {
 			return err
 		}
 	}
+	// So that the first opening needs no room for a name.
+	lock, err := fsys.OpenFile(lockName(dir), os.O_RDWR|os.O_CREATE, 0o666)
+	if err == nil {
+		err = lock.Close()
+	}
+	if err != nil {
+		return err
+	}
 	return vfs.ReplaceFile(fsys, metaName(dir), m.Append(nil), 0o666)
 }
 

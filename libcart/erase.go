@@ -62,6 +62,7 @@ func (c *Cartridge) Format(sizes []int64) error {
 		return err
 	}
 	c.keeper.forget()
+	c.syncs.Wait()
 	for _, p := range c.parts {
 		if err := p.close(); err != nil {
 			return c.fail(fmt.Errorf("%w: %w", ErrWrite, err))

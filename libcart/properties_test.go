@@ -167,3 +167,24 @@ func TestCounters(t *testing.T) {
 		t.Fatalf("%+v", l)
 	}
 }
+
+// TestVeryManyFilemarks: their index entries keep up, too.
+func TestVeryManyFilemarks(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "A")
+	must(t, Create(dir, testSpec(), Options{}))
+	c := mustOpen(t, dir, Options{})
+	const n = 3*syncRecords + 5
+	_, err := c.WriteFilemarks(n)
+	must(t, err)
+	if p := c.Position(); p != (Position{0, n, n}) {
+		t.Fatalf("at %+v", p)
+	}
+	_, err = c.WriteFilemarks(1 << 24) // more than the partition holds: none of them
+	wantErr(t, "too many", err, ErrNoRoom)
+	must(t, c.LocateFile(0, n-1))
+	done, err := c.SpaceFilemarks(2)
+	wantErr(t, "space", err, ErrEndOfData)
+	if p := c.Position(); done != 1 || p.Object != n {
+		t.Fatalf("done %d, at %+v", done, p)
+	}
+}

@@ -150,12 +150,10 @@ func (p *partition) checkIndex(most uint64) (place, error) {
 		return at, nil
 	}
 	var r format.Record
-	switch err := p.header(&r, last.Offset); {
-	case errors.Is(err, errRecord):
-		return at, nil // damaged since: the index is the witness
-	case err != nil:
-		return at, err
-	case r.Object != at.object-1 || format.EntryOf(&r) != last:
+	if p.header(&r, last.Offset) != nil {
+		return at, nil // damaged since, or unreadable: the index is the witness
+	}
+	if r.Object != at.object-1 || format.EntryOf(&r) != last {
 		return p.begin(), nil
 	}
 	return at, nil
@@ -190,11 +188,7 @@ func (c *Cartridge) trimIndex(p *partition, at place) error {
 func (p *partition) watermark(at place, known, size int64) (int64, error) {
 	var r format.Record
 	for at.offset < size {
-		err := p.header(&r, at.offset)
-		if err != nil && !errors.Is(err, errRecord) {
-			return 0, err
-		}
-		if err != nil || !at.follows(&r) {
+		if p.header(&r, at.offset) != nil || !at.follows(&r) {
 			found, err := p.resync(at, size, &r)
 			if err != nil || !found {
 				return known, err
