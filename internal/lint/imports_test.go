@@ -21,6 +21,9 @@ var arrows = map[string][]string{
 	"scsi/personality": {"scsi", "scsi/page"},
 	"scsi/ssc":         {"scsi", "scsi/page", "scsi/spc", "scsi/personality", "libcart", "internal/buffer", "internal/vfs"},
 	"scsi/smc":         {"scsi", "scsi/page", "scsi/spc", "scsi/personality", "internal/buffer", "internal/vfs"},
+	"scsi/mmc":         {"scsi", "scsi/page", "scsi/spc", "scsi/personality", "libdisc", "internal/buffer", "internal/vfs"},
+
+	"libdisc": {"internal/vfs"},
 
 	"libcart":      {"internal/buffer", "internal/vfs"},
 	"libcart/tool": {"libcart", "internal/buffer", "internal/vfs"},
