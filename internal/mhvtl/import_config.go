@@ -3,6 +3,7 @@ package mhvtl
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -41,6 +42,9 @@ type Imported struct {
 	Suite *config.Suite
 	Text  []byte // the same as vtl.yaml
 
+	// Models are those that the suite needs beside its own, by name.
+	Models map[string][]byte
+
 	// Notes say what could not be carried, or not as it was.
 	Notes []Note
 
@@ -64,15 +68,15 @@ func ImportConfig(o ConfigOptions) (*Imported, error) {
 	if err != nil {
 		return nil, err
 	}
-	return importConfig(o, known, models.Checks(o.Models, ""))
+	return importConfig(o, known)
 }
 
-// importConfig is ImportConfig with the models and checks that there are.
-func importConfig(o ConfigOptions, known *catalogue, checks config.Checks) (*Imported, error) {
+// importConfig is ImportConfig with the models that there are.
+func importConfig(o ConfigOptions, known *catalogue) (*Imported, error) {
 	if o.Dir == "" {
 		o.Dir = filepath.Join("/", o.Root, DefaultDir)
 	}
-	i := &importer{o: o, known: known, checks: checks, suite: &config.Suite{Version: config.Version},
+	i := &importer{o: o, known: known, made: map[string][]byte{}, families: map[int]family{}, suite: &config.Suite{Version: config.Version},
 		ids: map[int]string{}, serials: map[string]string{}, naas: map[config.NAA]string{}, barcodes: map[string]string{}}
 	if err := i.read(); err != nil {
 		return nil, err
@@ -110,7 +114,11 @@ func (i *importer) finish() (*Imported, error) {
 		}
 	}
 	text := writeSuite(i.suite, i.o.Dir, i.notes)
-	back, err := config.Parse(text, config.FileName, i.checks)
+	var back *config.Suite
+	err := i.withModels(func(dir string) (err error) {
+		back, err = config.Parse(text, config.FileName, models.Checks(dir, ""))
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("%w: what was made of it is refused: %w", ErrConfig, err)
 	}
@@ -118,7 +126,7 @@ func (i *importer) finish() (*Imported, error) {
 	if !reflect.DeepEqual(back, i.suite) {
 		return nil, fmt.Errorf("%w: what was made of it does not read back the same", ErrConfig)
 	}
-	return &Imported{Suite: i.suite, Text: text, Notes: i.notes, Cartridges: i.cartridges}, nil
+	return &Imported{Suite: i.suite, Text: text, Models: i.made, Notes: i.notes, Cartridges: i.cartridges}, nil
 }
 
 // joined is notes in one line.
@@ -130,9 +138,15 @@ func joined(n notes) string {
 	return strings.Join(all, "; ")
 }
 
-// Write writes the configuration file, durably. The error is fs.ErrExist when
-// there is one.
+// Write writes the configuration file, and the models into the directory models
+// beside it, durably. The error is fs.ErrExist when there is one already.
 func (i *Imported) Write(file string) error {
+	if _, err := os.Lstat(file); err == nil {
+		return fmt.Errorf("configuration: %s: %w", file, fs.ErrExist)
+	}
+	if err := writeModels(filepath.Join(filepath.Dir(file), "models"), i.Models); err != nil {
+		return fmt.Errorf("models: %w", err)
+	}
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return fmt.Errorf("configuration: %w", err)
 	}
@@ -152,10 +166,12 @@ type importer struct {
 	o       ConfigOptions
 	suite   *config.Suite
 	known   *catalogue
-	checks  config.Checks
 	notes   notes
 	records []*record
 	homes   map[int][]string // where the cartridges of a library may be
+
+	made     map[string][]byte // models, by name
+	families map[int]family    // of the libraries
 
 	ids        map[int]string // whose it is, as of the next three
 	serials    map[string]string

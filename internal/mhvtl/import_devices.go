@@ -14,12 +14,9 @@ func (i *importer) library(r *record) {
 	if !i.mayHave(r) {
 		return
 	}
-	vendor, product := r.value("Vendor identification"), r.value("Product identification")
-	model, exact := i.known.library(vendor, product)
-	if !exact {
-		i.notes.add(r.String(), "no library model shows itself as %q %q; it becomes %s: choose another with 'model:'", vendor, product, model)
-	}
+	model, f := i.libraryModel(r)
 	l := config.Library{ID: r.id, Model: model}
+	i.families[r.id] = f
 	l.Serial, l.NAA = i.identity(r)
 	if hook := r.value("movecommand"); utf8.ValidString(hook) {
 		l.MoveHook = hook
@@ -33,19 +30,10 @@ func (i *importer) library(r *record) {
 
 // drive carries a drive.
 func (i *importer) drive(r *record) {
-	vendor, product := r.value("Vendor identification"), r.value("Product identification")
-	model, exact := i.known.drive(vendor, product)
-	if model == "" {
-		i.notes.add(r.String(), "left out: no drive model is like %q %q (serial %s)", vendor, product, r.value("Unit serial number"))
-		return
-	}
 	if !i.mayHave(r) {
 		return
 	}
-	if !exact {
-		i.notes.add(r.String(), "no drive model shows itself as %q %q; it becomes %s, of the same generation", vendor, product, model)
-	}
-	d := config.Drive{ID: r.id, Model: model}
+	d := config.Drive{ID: r.id, Model: i.driveModel(r)}
 	d.Serial, d.NAA = i.identity(r)
 	d.Compression = i.compression(r)
 	if s, ok := r.get("LBP RSCRC BE"); ok && s.value != "1" {
@@ -205,6 +193,5 @@ func (i *importer) leave(r *record, key, why string) {
 
 // leaveCommon notes what of both kinds of device is not carried.
 func (i *importer) leaveCommon(r *record) {
-	i.leave(r, "Product revision level", "the revision is the model's")
 	i.leave(r, "fifo", "'vtlcmd watch' and the message bus tell what happens")
 }

@@ -34,9 +34,10 @@ func (i *importer) fill(l *config.Library) error {
 			*n = min(max(*n, low), high)
 		}
 	}
-	bound("storage slots", &l.Slots, 1, config.MaxSlots)
-	bound("mail slots", &l.Mailbox, 0, config.MaxMail)
-	bound("pickers", &l.Pickers, 0, config.MaxPickers)
+	f := i.families[l.ID]
+	bound("storage slots", &l.Slots, 1, min(config.MaxSlots, f.room(func(e personality.LibraryElements) uint16 { return e.Storage })))
+	bound("mail slots", &l.Mailbox, 0, min(config.MaxMail, f.room(func(e personality.LibraryElements) uint16 { return e.ImportExport })))
+	bound("pickers", &l.Pickers, 0, min(config.MaxPickers, f.room(func(e personality.LibraryElements) uint16 { return e.Transport })))
 	if l.Pickers == config.DefaultPickers {
 		l.Pickers = 0
 	}

@@ -1,6 +1,7 @@
 package mhvtl
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -45,6 +46,14 @@ func loadCatalogue(dir string) (*catalogue, error) {
 		}
 		c.drives = append(c.drives, m)
 	}
+	for _, f := range families {
+		if !slices.ContainsFunc(c.libraries, func(m *personality.Library) bool { return m.Name == f.model }) {
+			return nil, fmt.Errorf("%w: there is no library model %s", ErrConfig, f.model)
+		}
+	}
+	if !slices.ContainsFunc(c.drives, func(m *personality.Drive) bool { return m.Name == anyDrive }) {
+		return nil, fmt.Errorf("%w: there is no drive model %s", ErrConfig, anyDrive)
+	}
 	var err error
 	c.media, err = loadMedia(c.dirs)
 	return c, err
@@ -73,74 +82,110 @@ func (c *catalogue) barcode(barcode string) guess {
 	return g
 }
 
-// library finds the library model for a vendor and product: one that shows
-// the same, else one of the same vendor whose product begins alike, else the one
-// that mhVTL's own rules lead to. exact says that initiators see the same names.
-func (c *catalogue) library(vendor, product string) (model string, exact bool) {
-	best, length := "", 0
-	for _, m := range c.libraries {
-		if !strings.EqualFold(m.Inquiry.Vendor, vendor) {
-			continue
-		}
-		if m.Inquiry.Product == product {
-			return m.Name, true
-		}
-		if n := common(m.Inquiry.Product, product); n > length && n >= 3 {
-			best, length = m.Name, n
-		}
-	}
-	if best == "" {
-		best = anyLibrary
-	}
-	return best, false
+// family is a kind of library as mhVTL tells them apart, and where its elements
+// begin.
+type family struct {
+	vendor, product string // how they begin
+	model           string // that behaves alike
+	elements        personality.LibraryElements
 }
 
-// anyLibrary is what a library becomes that no model stands for: what backup
-// software expects of an unknown changer.
-const anyLibrary = "stk-l700"
+// families are mhVTL's kinds of libraries. The first that fits is meant; letter
+// case does not count.
+var families = []family{
+	{"STK", "SL500", "stk-sl500", personality.LibraryElements{Transport: 0x001, ImportExport: 0x00A, DataTransfer: 0x1F4, Storage: 0x3E8}},
+	{"STK", "L20", "stk-l20", personality.LibraryElements{Transport: 0x001, ImportExport: 0x00A, DataTransfer: 0x1F4, Storage: 0x3E8}},
+	{"STK", "L40", "stk-l40", personality.LibraryElements{Transport: 0x001, ImportExport: 0x00A, DataTransfer: 0x1F4, Storage: 0x3E8}},
+	{"STK", "L80", "stk-l80", personality.LibraryElements{Transport: 0x001, ImportExport: 0x00A, DataTransfer: 0x1F4, Storage: 0x3E8}},
+	{"STK", "", "stk-l700", personality.LibraryElements{Transport: 0x001, ImportExport: 0x00A, DataTransfer: 0x1F4, Storage: 0x3E8}},
+	{"IBM", "3573-TL", "ibm-3573-tl", personality.LibraryElements{Transport: 0x001, ImportExport: 0x010, DataTransfer: 0x100, Storage: 0x1000}},
+	{"IBM", "03584", "ibm-03584", personality.LibraryElements{Transport: 0x001, ImportExport: 0x300, DataTransfer: 0x101, Storage: 0x400}},
+	{"HP", "MSL", "hp-msl", personality.LibraryElements{Transport: 0x001, ImportExport: 0x1C0, DataTransfer: 0x1E0, Storage: 0x020}},
+	{"HP", "", "hp-eml", personality.LibraryElements{Transport: 0x001, ImportExport: 0x00A, DataTransfer: 0x1F4, Storage: 0x3E8}},
+	{"", "OVERLAND", "overland-neo", personality.LibraryElements{Transport: 0x001, ImportExport: 0x000, DataTransfer: 0x0FF, Storage: 0x002}},
+	{"", "ADIC", "quantum-scalar-i500", personality.LibraryElements{Transport: 0x001, ImportExport: 0x010, DataTransfer: 0x100, Storage: 0x1000}},
+	{"", "QUANTUM", "quantum-scalar-i500", personality.LibraryElements{Transport: 0x001, ImportExport: 0x010, DataTransfer: 0x100, Storage: 0x1000}},
+	{"SPECTRA", "GATOR", "spectra-gator", personality.LibraryElements{Transport: 0x2C3, ImportExport: 0x001, DataTransfer: 0x2A3, Storage: 0x01E}},
+	{"SPECTRA", "215", "spectra-215", personality.LibraryElements{Transport: 0x056, ImportExport: 0x063, DataTransfer: 0x01F, Storage: 0x001}},
+	{"SPECTRA", "", "spectra-python", personality.LibraryElements{Transport: 0x001, ImportExport: 0x010, DataTransfer: 0x100, Storage: 0x1000}},
+	{"", "", "vtl", personality.LibraryElements{Transport: 0x2F0, ImportExport: 0x300, DataTransfer: 0x001, Storage: 0x400}},
+}
 
-// common is how many characters two texts have in common at their beginnings.
-func common(a, b string) (n int) {
-	for n < len(a) && n < len(b) && a[n] == b[n] {
-		n++
+// library finds the family for a vendor and product, and the library model: one
+// that shows the same names, else the family's.
+func (c *catalogue) library(vendor, product string) (*personality.Library, family) {
+	var f family
+	for _, f = range families {
+		if hasPrefix(vendor, f.vendor) && hasPrefix(product, f.product) {
+			break
+		}
 	}
-	return n
+	var like *personality.Library
+	for _, m := range c.libraries {
+		if strings.EqualFold(m.Inquiry.Vendor, vendor) && m.Inquiry.Product == product {
+			return m, f
+		}
+		if m.Name == f.model {
+			like = m
+		}
+	}
+	return like, f
+}
+
+// hasPrefix is strings.HasPrefix but for letter case.
+func hasPrefix(s, prefix string) bool {
+	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
+}
+
+// room is how many elements of a type there are before those of the next begin.
+func (f family) room(of func(personality.LibraryElements) uint16) int {
+	first, next := int(of(f.elements)), 0x10000
+	for _, begin := range []uint16{f.elements.Transport, f.elements.ImportExport, f.elements.DataTransfer, f.elements.Storage} {
+		if int(begin) > first {
+			next = min(next, int(begin))
+		}
+	}
+	return next - first
 }
 
 // generation finds the number of an LTO generation in the products that mhVTL
 // knows drives by.
 var generation = regexp.MustCompile(`^(?:ULT3580-|ULTRIUM-)(TD|HH)([0-9])$|^Ultrium ([0-9])-SCSI$`)
 
-// drive finds the drive model for a vendor and product: one that shows the
-// same, else one with the same product, else one of the same LTO generation, of
-// the same vendor and size where there is one. model is empty when no drive of the suite is like it.
-func (c *catalogue) drive(vendor, product string) (model string, exact bool) {
-	type candidate struct {
-		name  string
-		score int
-	}
-	var all []candidate
+// drive finds the drive model for a vendor and product: one that shows the same,
+// else one with the same product, else one of the same LTO generation, of the
+// same vendor and size where there is one, else the one that is like nothing.
+func (c *catalogue) drive(vendor, product string) *personality.Drive {
+	var best *personality.Drive
+	most := -1
 	found := generation.FindStringSubmatch(product)
 	for _, m := range c.drives {
-		if m.Inquiry.Product == product && strings.EqualFold(m.Inquiry.Vendor, vendor) {
-			return m.Name, true
-		}
-		c := candidate{name: m.Name}
-		if m.Inquiry.Product == product {
-			c.score += 8 // mhVTL looks at nothing else
-		} else if found == nil || m.Native != "LTO"+found[2]+found[3] {
+		score := 0
+		switch {
+		case m.Inquiry.Product == product:
+			score = 8 // mhVTL looks at nothing else
+		case found != nil && m.Native == "LTO"+found[2]+found[3]:
+			score = 1
+			if found[1] == "" || strings.Contains(m.Inquiry.Product, found[1]) {
+				score++
+			}
+		case m.Name == anyDrive:
+			if most < 0 {
+				best, most = m, 0
+			}
+			continue
+		default:
 			continue
 		}
 		if strings.EqualFold(m.Inquiry.Vendor, vendor) {
-			c.score += 2
+			score += 4
 		}
-		if found[1] == "" || strings.Contains(m.Inquiry.Product, found[1]) {
-			c.score++
+		if score > most {
+			best, most = m, score
 		}
-		all = append(all, c)
 	}
-	if len(all) == 0 {
-		return "", false
-	}
-	return slices.MaxFunc(all, func(a, b candidate) int { return a.score - b.score }).name, false
+	return best
 }
+
+// anyDrive is the model of a drive that is like no other, as mhVTL has one.
+const anyDrive = "generic"
