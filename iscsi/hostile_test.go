@@ -59,7 +59,7 @@ func TestHostile(t *testing.T) {
 	w := newWorld(t, func(o *iscsi.TargetOptions) {
 		o.Timeouts = quick
 		o.Limits.SessionMemory = 8 << 20
-		o.Offers.Time2Retain = -1
+		o.Offers.Time2Wait, o.Offers.Time2Retain = -1, -1
 		o.Log = slog.New(noPanics{slog.DiscardHandler, t})
 	})
 	good := w.login(iscsitest.Config{})
@@ -455,7 +455,7 @@ func FuzzConnection(f *testing.F) {
 	f.Add(login("InitiatorName=iqn.2026-11.t:x SessionType=Discovery", s.Encode(&pdu.Header{0x44, 0x80, 20: 255, 21: 255, 22: 255, 23: 255}, nil, []byte("SendTargets=All\x00"))))
 	w := newWorld(f, func(o *iscsi.TargetOptions) {
 		o.Log = slog.New(noPanics{slog.DiscardHandler, f})
-		o.Offers.Time2Retain = -1
+		o.Offers.Time2Wait, o.Offers.Time2Retain = -1, -1
 	})
 	l := &scripts{conns: make(chan net.Conn), done: make(chan struct{})}
 	served := make(chan error)

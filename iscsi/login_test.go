@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -245,7 +246,7 @@ func TestPolicy(t *testing.T) {
 func TestSessionLimits(t *testing.T) {
 	w := newWorld(t, func(o *iscsi.TargetOptions) {
 		o.Limits.MaxSessions, o.Limits.MaxSessionsPerInitiator = 3, 2
-		o.Offers.Time2Retain = -1
+		o.Offers.Time2Wait, o.Offers.Time2Retain = -1, -1
 	})
 	login := func(name string, n byte) string {
 		_, err := iscsitest.Login(w.dial(), iscsitest.Config{Target: targetName, Initiator: name, ISID: pdu.ISID{0x80, n}})
@@ -262,6 +263,35 @@ func TestSessionLimits(t *testing.T) {
 		if got := login(row.name, row.isid); got != row.want {
 			t.Fatalf("login %d: %s, want %s", i, got, row.want)
 		}
+	}
+}
+
+// TestKeptSessionsGiveWay: sessions that are only kept for their initiators to come
+// back do not keep others out.
+func TestKeptSessionsGiveWay(t *testing.T) {
+	w := newWorld(t, func(o *iscsi.TargetOptions) { o.Limits.MaxSessions, o.Limits.MaxSessionsPerInitiator = 4, 3 })
+	retain := iscsitest.With(iscsitest.DefaultKeys(), "DefaultTime2Retain", "3600")
+	for i := range 20 {
+		s, err := iscsitest.Login(w.dial(), iscsitest.Config{Target: targetName, ISID: pdu.ISID{0x80, byte(i)}, Keys: retain})
+		if err != nil {
+			t.Fatal(i, err)
+		}
+		s.Conn.Close()
+		eventually(t, "the loss is seen", func() bool {
+			return !slices.ContainsFunc(w.target.Sessions(), func(i iscsi.SessionInfo) bool { return i.Connected })
+		})
+	}
+	if n := len(w.target.Sessions()); n != 3 {
+		t.Errorf("%d sessions are kept", n)
+	}
+	for i := range 4 {
+		if _, err := iscsitest.Login(w.dial(), iscsitest.Config{Target: targetName, Initiator: fmt.Sprintf("iqn.2026-11.test:%d", i)}); err != nil {
+			t.Fatal(i, err)
+		}
+	}
+	_, err := iscsitest.Login(w.dial(), iscsitest.Config{Target: targetName, Initiator: "iqn.2026-11.test:five"})
+	if status(err) != "0302" {
+		t.Error(status(err))
 	}
 }
 

@@ -44,8 +44,8 @@ func (o Offers) withDefaults() (Offers, error) {
 			return o, fmt.Errorf("iscsi: %s %d is not in %d to %d", name, n, minSegment, maxSegment)
 		}
 	}
-	if o.Time2Wait < 0 || o.Time2Wait > maxTimeValue || o.Time2Retain > maxTimeValue {
-		return o, fmt.Errorf("iscsi: Time2Wait %d, Time2Retain %d: not in 0 to %d", o.Time2Wait, o.Time2Retain, maxTimeValue)
+	if o.Time2Wait > maxTimeValue || o.Time2Retain > maxTimeValue {
+		return o, fmt.Errorf("iscsi: Time2Wait %d, Time2Retain %d: more than %d", o.Time2Wait, o.Time2Retain, maxTimeValue)
 	}
 	if o.FirstBurstLength > o.MaxBurstLength {
 		return o, fmt.Errorf("iscsi: FirstBurstLength %d is larger than MaxBurstLength %d", o.FirstBurstLength, o.MaxBurstLength)

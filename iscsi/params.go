@@ -3,6 +3,7 @@ package iscsi
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"govtl/iscsi/pdu"
 )
@@ -27,6 +28,12 @@ func defaultParams() params {
 		maxSend: pdu.DefaultMaxRecvDataSegmentLength, maxReceive: pdu.DefaultMaxRecvDataSegmentLength,
 		time2Wait: 2, time2Retain: 20,
 	}
+}
+
+// retention is how long a session whose connection was lost is kept: the
+// initiator waits for Time2Wait and has Time2Retain from then on (RFC 7143 7.5).
+func (p *params) retention() time.Duration {
+	return time.Duration(p.time2Wait+p.time2Retain) * time.Second
 }
 
 // Answers that end the negotiation of a key, RFC 7143 6.2.

@@ -15,7 +15,7 @@ type portKey struct {
 }
 
 // port is what a target knows of an initiator port: its session, or what is kept
-// of it after a connection was lost, until Time2Retain is over.
+// of it after a connection was lost, until the time to come back is over.
 type port struct {
 	nexus   *scsi.Nexus // attached to the logical unit; nil: not
 	session *session    // the present one, or the one that was lost
@@ -76,7 +76,7 @@ func (t *Target) claim(s *session, l *login) (old *session, refusal *loginError)
 		s.tsih = tsih // connection reinstatement, RFC 7143 6.3.4
 	}
 	if p == nil {
-		if refusal := t.full(s.initiator); refusal != nil {
+		if refusal := t.makeRoom(s.initiator); refusal != nil {
 			return nil, refusal
 		}
 		p = &port{}
@@ -93,17 +93,43 @@ func (t *Target) claim(s *session, l *login) (old *session, refusal *loginError)
 	return old, nil
 }
 
-// full refuses sessions beyond the limits; t.mu is held.
-func (t *Target) full(initiator string) *loginError {
-	n := 0
-	for key := range t.ports {
+// makeRoom refuses sessions beyond the limits. A session that is only kept for its
+// initiator to come back gives way first; t.mu is held.
+func (t *Target) makeRoom(initiator string) *loginError {
+	mine := 0
+	var kept, keptMine portKey
+	var since, sinceMine time.Time
+	for key, p := range t.ports {
 		if key.initiator == initiator {
-			n++
+			mine++
+		}
+		if p.retain == nil {
+			continue
+		}
+		if since.IsZero() || p.session.since.Before(since) {
+			kept, since = key, p.session.since
+		}
+		if key.initiator == initiator && (sinceMine.IsZero() || p.session.since.Before(sinceMine)) {
+			keptMine, sinceMine = key, p.session.since
 		}
 	}
-	if len(t.ports) >= t.opt.Limits.MaxSessions || n >= t.opt.Limits.MaxSessionsPerInitiator {
-		return refuse(pdu.LoginOutOfResources, "%d sessions, %d of this initiator", len(t.ports), n)
+	switch {
+	case mine >= t.opt.Limits.MaxSessionsPerInitiator:
+		kept, since = keptMine, sinceMine
+	case len(t.ports) < t.opt.Limits.MaxSessions:
+		return nil
 	}
+	if since.IsZero() {
+		return refuse(pdu.LoginOutOfResources, "%d sessions, %d of this initiator", len(t.ports), mine)
+	}
+	p := t.ports[kept]
+	p.retain.Stop()
+	delete(t.ports, kept)
+	t.serve.Add(1)
+	go func() {
+		defer t.serve.Done()
+		t.opt.Unit.Detach(p.nexus, scsi.NexusClosed)
+	}()
 	return nil
 }
 
@@ -150,8 +176,8 @@ func (t *Target) attach(s *session) *loginError {
 }
 
 // lost ends the tasks of a session whose connection is gone. Reservations and
-// the like stay for Time2Retain (RFC 7143 6.3.5, 7.5), unless the initiator port
-// has come back already.
+// the like stay for Time2Wait and Time2Retain (RFC 7143 6.3.5, 7.5), unless the
+// initiator port has come back already.
 func (t *Target) lost(s *session) {
 	t.mu.Lock()
 	p := t.ports[s.port]
@@ -159,7 +185,7 @@ func (t *Target) lost(s *session) {
 		t.mu.Unlock()
 		return
 	}
-	retain := time.Duration(s.par.time2Retain) * time.Second
+	retain := s.par.retention()
 	replaced := p.session != s
 	if !replaced && (retain == 0 || t.closed) {
 		delete(t.ports, s.port)
@@ -187,7 +213,7 @@ func (t *Target) expire(s *session) {
 	}
 	delete(t.ports, s.port)
 	t.mu.Unlock()
-	s.log.Info("session forgotten", "after", time.Duration(s.par.time2Retain)*time.Second)
+	s.log.Info("session forgotten", "after", s.par.retention())
 	t.opt.Unit.Detach(p.nexus, scsi.NexusClosed)
 }
 
@@ -219,7 +245,7 @@ func (s *session) abandon(err error) {
 		if p.nexus == nil {
 			delete(t.ports, s.port)
 		} else if p.retain == nil {
-			p.retain = time.AfterFunc(time.Duration(s.par.time2Retain)*time.Second, func() { t.expire(s) })
+			p.retain = time.AfterFunc(s.par.retention(), func() { t.expire(s) })
 		}
 	}
 	t.mu.Unlock()

@@ -113,8 +113,8 @@ func TestReinstatementHeld(t *testing.T) {
 // Time2Retain and no longer.
 func TestConnectionLoss(t *testing.T) {
 	for _, retain := range []string{"0", "3600"} {
-		w := newWorld(t, func(o *iscsi.TargetOptions) { o.Offers.Time2Retain = 3600 })
-		s := w.login(iscsitest.Config{Keys: iscsitest.With(iscsitest.DefaultKeys(), "DefaultTime2Retain", retain)})
+		w := newWorld(t, func(o *iscsi.TargetOptions) { o.Offers.Time2Wait, o.Offers.Time2Retain = -1, 3600 })
+		s := w.login(iscsitest.Config{Keys: iscsitest.With(iscsitest.DefaultKeys(), "DefaultTime2Wait", "0", "DefaultTime2Retain", retain)})
 		w.good(s, reserve())
 		w.hold(s, 0)
 		s.Conn.Close()

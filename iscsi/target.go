@@ -79,7 +79,7 @@ type Offers struct {
 	NoDigests                bool // refuse CRC32C
 	RequireHeaderDigest      bool // refuse logins without
 	RequireDataDigest        bool // refuse logins without
-	Time2Wait                int  // seconds (2)
+	Time2Wait                int  // seconds (2; negative: 0; the initiator's may be larger)
 	Time2Retain              int  // seconds (20; negative: 0; the initiator's may be smaller)
 }
 
@@ -101,7 +101,7 @@ type SessionInfo struct {
 	Remote         netip.AddrPort `json:"remote"`
 	Local          netip.AddrPort `json:"local"`
 	User           string         `json:"user,omitempty"` // CHAP name
-	Connected      bool           `json:"connected"`      // false: kept for Time2Retain
+	Connected      bool           `json:"connected"`      // false: kept for Time2Wait and Time2Retain
 	Since          time.Time      `json:"since"`
 	HeaderDigest   bool           `json:"header_digest"`
 	DataDigest     bool           `json:"data_digest"`
@@ -310,7 +310,7 @@ func (t *Target) dropAll() {
 	told := make([]chan struct{}, len(left))
 	for i, s := range left {
 		told[i] = make(chan struct{})
-		s.announce(pdu.AsyncSessionDrop, [3]uint16{0, uint16(t.opt.Offers.Time2Wait), 0}, told[i])
+		s.announce(pdu.AsyncSessionDrop, [3]uint16{0, uint16(max(t.opt.Offers.Time2Wait, 0)), 0}, told[i])
 		s.wakeWriter()
 	}
 	moment := time.After(100 * time.Millisecond)
