@@ -157,32 +157,49 @@ func (p *partition) writeEntries() error {
 	}
 }
 
-// cut makes object the end of data, durably: first the index loses what lies
-// beyond, then the data file, so that an entry never speaks of a record that was
-// there only before. The writer is idle.
-func (p *partition) cut(object uint64, end int64, filemarks uint64) error {
+// cut makes object the end of data, durably; what follows will be of an epoch. It
+// returns whether anything had been changed when it failed. The writer is idle.
+//
+// Truncating is not one step on a disk: the rest of the last page may be cleared
+// before the file is shorter. So the index is cut first, and gets a mark that says
+// what has to be gone from the data file. It is durable before that is touched.
+func (p *partition) cut(object uint64, end int64, filemarks uint64, epoch uint32) (changed bool, err error) {
 	p.syncMu.Lock()
 	defer p.syncMu.Unlock()
-	if p.failed != nil {
-		return p.failed
-	}
 	p.page.n = 0
 	p.gap.first, p.gap.end = 0, 0
 	clear(p.mended)
-	if p.indexed > object {
-		if err := p.index.Truncate(format.EntryOffset(object)); err != nil {
-			return err
+	p.mu.Lock()
+	behind := p.indexed < object
+	p.mu.Unlock()
+	if behind { // the mark needs its place in the index
+		if err := p.data.Sync(); err != nil {
+			return true, err
 		}
-		if err := p.index.Sync(); err != nil {
-			return err
+		p.mu.Lock()
+		p.durable, p.durableObjects = p.end, p.objects
+		p.mu.Unlock()
+		if err := p.writeEntries(); err != nil {
+			return false, err
 		}
+	}
+	mark := format.Entry{Kind: format.Cut, Offset: end, Filemarks: uint32(filemarks), Epoch: epoch}
+	var b [format.EntrySize]byte
+	mark.Put(b[:], object)
+	if _, err := p.index.WriteAt(b[:], format.EntryOffset(object)); err != nil {
+		return false, err
+	}
+	if err := p.index.Truncate(format.EntryOffset(object + 1)); err != nil {
+		return true, err
+	}
+	if err := p.index.Sync(); err != nil {
+		return true, err
 	}
 	if err := p.data.Truncate(end); err != nil {
-		return err
+		return true, err
 	}
 	if err := p.data.Sync(); err != nil {
-		p.failed = err
-		return err
+		return true, err
 	}
 	p.mu.Lock()
 	p.indexed = min(p.indexed, object)
@@ -191,7 +208,7 @@ func (p *partition) cut(object uint64, end int64, filemarks uint64) error {
 	p.durable, p.durableObjects = end, object
 	p.room.forget()
 	p.mu.Unlock()
-	return p.writeEntries()
+	return true, p.writeEntries()
 }
 
 // close closes the files.

@@ -19,7 +19,8 @@ const maxLost = 1 << 20
 //
 //  1. The longest beginning of the index is kept whose entries have valid
 //     checksums and follow each other. What it covers was durable when it was
-//     written.
+//     written. When it ends with a mark of a cut, records of an earlier epoch
+//     behind it do not count.
 //  2. From there the records are followed by their headers, and those behind a
 //     damaged spot are searched. The highest durable watermark among them, or the
 //     meta file's end of data, says how far the file was durable.
@@ -65,7 +66,7 @@ func (c *Cartridge) recoverPartition(p *partition, closed bool) error {
 			return err
 		}
 	}
-	if closed || at.object == 0 && size > format.DataHeaderSize {
+	if closed || at.object == 0 && !at.marked && size > format.DataHeaderSize {
 		c.recovery.IndexRebuilt = true
 		c.note("%s was rebuilt from object %d on", p.index.Name(), at.object)
 		c.recovery.Clean = false
@@ -139,6 +140,10 @@ func (p *partition) checkIndex(most uint64) (place, error) {
 			if format.DecodeEntry(&e, b[i:], at.object) != nil || !at.entryFollows(&e) {
 				break
 			}
+			if e.Kind == format.Cut {
+				at.epoch, at.marked = e.Epoch, true
+				break
+			}
 			last = e
 			at = behind(at.object, &e)
 		}
@@ -171,10 +176,15 @@ func (at place) entryFollows(e *format.Entry) bool {
 	return e.Offset == at.offset && (uint64(e.Filemarks) == at.filemarks || at.loose && uint64(e.Filemarks) > at.filemarks)
 }
 
-// trimIndex cuts the index behind a place and gives it a header.
+// trimIndex cuts the index behind a place, and behind the mark of a cut that is
+// there, and gives it a header.
 func (c *Cartridge) trimIndex(p *partition, at place) error {
 	h := format.IndexHeader{UUID: c.meta.UUID, Partition: p.number, FirstEpoch: p.first}
-	if err := p.index.Truncate(format.EntryOffset(at.object)); err != nil {
+	end := format.EntryOffset(at.object)
+	if at.marked { // until another entry takes its place: the data are not cut yet
+		end += format.EntrySize
+	}
+	if err := p.index.Truncate(end); err != nil {
 		return err
 	}
 	if _, err := p.index.WriteAt(h.Append(nil), 0); err != nil {

@@ -17,6 +17,7 @@ type place struct {
 	filemarks uint64
 	epoch     uint32
 	loose     bool // behind a lost object: at least so many filemarks
+	marked    bool // the index has the mark of a cut here
 }
 
 // begin is the place of a partition's first record.

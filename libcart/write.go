@@ -135,7 +135,11 @@ func (c *Cartridge) cutHere(p *partition) error {
 		if err != nil {
 			return err
 		}
-		if err := p.cut(c.pos.Object, end, c.pos.Filemarks); err != nil {
+		changed, err := p.cut(c.pos.Object, end, c.pos.Filemarks, epoch)
+		switch {
+		case err != nil && noRoom(err) && !changed:
+			return fmt.Errorf("%w: %w", ErrNoRoom, err)
+		case err != nil:
 			return c.fail(fmt.Errorf("%w: %w", ErrWrite, err))
 		}
 	}

@@ -16,8 +16,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sector is what a disk writes as a whole or not at all.
-const sector = 512
+const (
+	// sector is what a disk writes as a whole or not at all.
+	sector = 512
+
+	// page is the block of the file system.
+	page = 4096
+)
 
 // Memory is a file system in memory that knows what a power cut would leave: it
 // keeps the content as of the last Sync and each operation since. Its zero value
@@ -576,6 +581,13 @@ func (n *node) truncate(size int64) {
 	n.reserved = 0
 	if size == int64(len(n.live)) {
 		return
+	}
+	if old := int64(len(n.live)); size < old {
+		// File systems clear the rest of the last page, and that may reach the
+		// disk before the new length does.
+		if end := min(old, (size+page-1)/page*page); end > size {
+			n.writes = append(n.writes, write{size, make([]byte, end-size)})
+		}
 	}
 	n.live = resize(n.live, size)
 	n.writes = append(n.writes, write{off: size})

@@ -46,6 +46,10 @@ const (
 
 	// Lost is only in an index: what was at this object number cannot be read.
 	Lost = 3
+
+	// Cut is only at the end of an index: records of a lower epoch that are
+	// found from its offset on have been cut off, or should have been.
+	Cut = 4
 )
 
 // Errors of the decoders.

@@ -52,7 +52,7 @@ type Entry struct {
 	Stored    uint32 // length of the payload
 	Length    uint32 // length of the block as the initiator wrote it
 	Filemarks uint32 // filemarks before it
-	Kind      uint8  // Block, Filemark or Lost
+	Kind      uint8  // Block, Filemark, Lost or Cut
 	Codec     uint8
 	Aux       uint16
 	Epoch     uint32
@@ -132,7 +132,7 @@ func DecodeEntry(e *Entry, b []byte, object uint64) error {
 		Epoch: be.Uint32(b[24:]),
 	}
 	switch {
-	case e.Kind < Block || e.Kind > Lost:
+	case e.Kind < Block || e.Kind > Cut:
 		return invalid(what, "unknown kind")
 	case e.Offset < DataHeaderSize || e.Offset%Align != 0 || e.Offset > 1<<62:
 		return invalid(what, "wrong offset")
