@@ -33,12 +33,13 @@ type ahead struct {
 	slots   []aheadSlot
 	part    *partition
 	page    indexPage
-	head    uint64 // object that is taken next
-	claim   uint64 // object that a worker reads next
-	window  uint64 // claim may not reach head + window
-	bytes   int64  // in slots that are done or being read
-	row     int    // reads in a row
-	busy    int    // workers that are reading
+	cipher  *Cipher // of the blocks that are read
+	head    uint64  // object that is taken next
+	claim   uint64  // object that a worker reads next
+	window  uint64  // claim may not reach head + window
+	bytes   int64   // in slots that are done or being read
+	row     int     // reads in a row
+	busy    int     // workers that are reading
 	active  bool
 	broken  bool // what comes next cannot be read so: claim stands
 	closed  bool
@@ -49,6 +50,7 @@ type ahead struct {
 type aheadSlot struct {
 	entry format.Entry
 	block *buffer.Buffer
+	seal  sealState
 	err   error
 	done  bool
 }
@@ -57,20 +59,20 @@ func (a *ahead) at(object uint64) *aheadSlot { return &a.slots[object%maxAhead] 
 
 // take returns an object that was read ahead, or false: then it is to be read at
 // once, and when that was the next in a row, those behind it are read meanwhile.
-func (a *ahead) take(p *partition, object uint64) (*buffer.Buffer, format.Entry, bool) {
+func (a *ahead) take(p *partition, object uint64) (*buffer.Buffer, format.Entry, sealState, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.part != p || a.head != object {
 		a.drop()
 		a.part, a.head, a.row = p, object+1, 0
-		return nil, format.Entry{}, false
+		return nil, format.Entry{}, sealState{}, false
 	}
 	if !a.active {
 		a.head++
 		if a.row++; a.row >= sequential {
 			a.start()
 		}
-		return nil, format.Entry{}, false
+		return nil, format.Entry{}, sealState{}, false
 	}
 	for a.claim == object && !a.broken || a.claim > object && !a.at(object).done {
 		a.done.Wait()
@@ -78,15 +80,15 @@ func (a *ahead) take(p *partition, object uint64) (*buffer.Buffer, format.Entry,
 	if a.claim == object { // broken here
 		a.drop()
 		a.part, a.head, a.row = p, object+1, -maxAhead
-		return nil, format.Entry{}, false
+		return nil, format.Entry{}, sealState{}, false
 	}
 	s := a.at(object)
 	if s.err != nil {
 		a.drop()
 		a.part, a.head, a.row = p, object+1, -maxAhead
-		return nil, format.Entry{}, false
+		return nil, format.Entry{}, sealState{}, false
 	}
-	b, e := s.block, s.entry
+	b, e, seal := s.block, s.entry, s.seal
 	*s = aheadSlot{}
 	a.head++
 	a.bytes -= int64(e.Length)
@@ -94,7 +96,7 @@ func (a *ahead) take(p *partition, object uint64) (*buffer.Buffer, format.Entry,
 		a.window = min(2*a.window, maxAhead)
 	}
 	a.work.Broadcast()
-	return b, e, true
+	return b, e, seal, true
 }
 
 // has says that take would return an object at once.
@@ -176,13 +178,14 @@ func (a *ahead) run() {
 		a.claim++
 		a.bytes += int64(e.Length)
 		a.busy++
+		z.cipher = a.cipher
 		a.mu.Unlock()
 
 		b, err := z.read(p, object, e)
 
 		a.mu.Lock()
 		a.busy--
-		*a.at(object) = aheadSlot{entry: e, block: b, err: err, done: true}
+		*a.at(object) = aheadSlot{entry: e, block: b, seal: z.seal, err: err, done: true}
 		a.done.Broadcast()
 	}
 }

@@ -211,6 +211,7 @@ func (k *Cipher) auxLength() int {
 // sealer encrypts and decrypts for one goroutine.
 type sealer struct {
 	text []byte // additional authenticated data
+	seal format.Seal
 }
 
 // authenticated is what the tag also covers: what the header says of the block
@@ -223,40 +224,45 @@ func (z *sealer) authenticated(codec Codec, length int, aux []byte) []byte {
 	return z.text
 }
 
-// encrypt encrypts a payload in place and returns its auxiliary data. length is
-// that of the block as the initiator wrote it.
-func (z *sealer) encrypt(k *Cipher, codec Codec, length int, payload *buffer.Buffer) (*buffer.Buffer, error) {
+// encrypt encrypts a payload, in place when there is room for the tag behind it,
+// and returns it with its auxiliary data. length is that of the block as the
+// initiator wrote it. After an error the payload is what it was.
+func (z *sealer) encrypt(k *Cipher, codec Codec, length int, payload *buffer.Buffer) (sealed, aux *buffer.Buffer, err error) {
 	s, err := k.sealing()
 	if err != nil {
-		return nil, err
+		return payload, nil, err
+	}
+	if _, err := rand.Read(z.seal.Nonce[:]); err != nil {
+		return payload, nil, err
 	}
 	n := len(payload.B)
+	sealed = payload
 	if n+format.TagSize > cap(payload.B) {
-		return nil, fmt.Errorf("%w: a block of %d bytes cannot be encrypted", ErrNoRoom, length)
+		sealed = buffer.Default.Get(n + format.TagSize)
 	}
-	aux := buffer.Default.Get(k.auxLength())
-	h := format.Seal{Salt: s.salt, Check: s.check}
-	if _, err := rand.Read(h.Nonce[:]); err != nil {
-		aux.Release()
-		return nil, err
-	}
-	h.Put(aux.B)
+	aux = buffer.Default.Get(k.auxLength())
+	z.seal.Salt, z.seal.Check = s.salt, s.check
+	z.seal.Put(aux.B)
 	copy(aux.B[format.SealSize:], k.label)
-	out := s.aead.Seal(payload.B[:0], h.Nonce[:], payload.B, z.authenticated(codec, length, aux.B))
+	out := s.aead.Seal(sealed.B[:0], z.seal.Nonce[:], payload.B, z.authenticated(codec, length, aux.B))
 	copy(aux.B[:format.TagSize], out[n:])
-	return aux, nil
+	if sealed != payload {
+		payload.Release()
+	}
+	sealed.B = out[:n]
+	return sealed, aux, nil
 }
 
 // decrypt decrypts the payload of a record in place. Its checksums are right.
 func (z *sealer) decrypt(k *Cipher, r *format.Record, aux []byte, payload *buffer.Buffer) error {
-	var h format.Seal
-	if err := format.DecodeSeal(&h, aux); err != nil {
+	h := &z.seal
+	if err := format.DecodeSeal(h, aux); err != nil {
 		return fmt.Errorf("%w: object %d: %w", ErrDamaged, r.Object, err)
 	}
 	if k == nil {
 		return fmt.Errorf("%w: object %d", ErrEncrypted, r.Object)
 	}
-	s, err := k.opening(&h)
+	s, err := k.opening(h)
 	if err != nil {
 		return fmt.Errorf("%w: object %d", err, r.Object)
 	}

@@ -63,7 +63,8 @@ type Damage struct {
 type Report struct {
 	Objects   uint64   `json:"objects"`
 	Filemarks uint64   `json:"filemarks"`
-	Bytes     int64    `json:"bytes"` // of blocks, as written by initiators
+	Encrypted uint64   `json:"encrypted,omitempty"` // blocks of which only the checksums could be checked
+	Bytes     int64    `json:"bytes"`               // of blocks, as written by initiators
 	Stored    int64    `json:"stored"`
 	Damages   []Damage `json:"damages,omitempty"`
 	More      uint64   `json:"more,omitempty"` // damages beyond those listed
@@ -120,6 +121,10 @@ func (c *Cartridge) Verify(ctx context.Context, progress func(done, total int64)
 			b, e, err := c.readObject(p, object)
 			rep.Objects++
 			switch {
+			case errors.Is(err, ErrEncrypted):
+				rep.Encrypted++
+				rep.Bytes += int64(e.Length)
+				rep.Stored += int64(e.Stored)
 			case err != nil:
 				rep.add(Damage{p.number, object, 1, p.data.Name(), reason(err)})
 			case e.Kind == format.Filemark:

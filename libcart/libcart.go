@@ -152,6 +152,10 @@ type Position struct {
 type Object struct {
 	Block *buffer.Buffer
 	Codec Codec
+
+	// Encrypted says that the block is stored encrypted, External that it was
+	// written by WriteSealed.
+	Encrypted, External bool
 }
 
 // Zone tells how near the end of the partition is.

@@ -1,6 +1,7 @@
 package libcart
 
 import (
+	"fmt"
 	"sync"
 	"time"
 
@@ -90,10 +91,10 @@ func (q *queue) put(b *buffer.Buffer, filemarks uint32) error {
 
 // add is put of a block that is ready, or of one that compressors make so.
 func (q *queue) add(b *buffer.Buffer, s slot) error {
-	n := 0
-	if b != nil {
-		n = len(b.B)
+	if b != nil && !s.ready {
+		s.length = len(b.B)
 	}
+	n := s.length
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for {
@@ -112,7 +113,7 @@ func (q *queue) add(b *buffer.Buffer, s slot) error {
 	case b == nil:
 		s.ready = true
 	case !s.ready:
-		s.codec, s.cipher, s.length = q.choose(b), q.cipher, n
+		s.codec, s.cipher = q.choose(b), q.cipher
 		s.room = s.cipher.auxLength()
 		q.waiting += int64(n)
 	}
@@ -195,7 +196,10 @@ func (q *queue) compressor() {
 		codec, block, key, length, null := s.codec, s.block, s.cipher, s.length, q.null
 		q.mu.Unlock()
 
-		plain := format.Checksum(block.B)
+		plain := uint32(0)
+		if key == nil || null {
+			plain = format.Checksum(block.B)
+		}
 		stored := plain
 		switch {
 		case null:
@@ -211,15 +215,19 @@ func (q *queue) compressor() {
 		var aux *buffer.Buffer
 		var err error
 		if key != nil && !null {
-			if aux, err = seal.encrypt(key, codec, length, block); err == nil {
-				plain, stored, s.auxCRC = 0, format.Checksum(block.B), format.Checksum(aux.B)
+			if block, aux, err = seal.encrypt(key, codec, length, block); err == nil {
+				stored = format.Checksum(block.B)
 			}
 		}
 
 		q.mu.Lock()
 		if err != nil {
-			q.broke(err) // and nothing of it is ever stored
+			s.block = block
+			q.broke(fmt.Errorf("%w: %w", ErrWrite, err)) // and nothing of it is ever stored
 			continue
+		}
+		if aux != nil {
+			s.auxCRC = format.Checksum(aux.B)
 		}
 		s.block, s.codec, s.plainCRC, s.storedCRC, s.aux, s.ready = block, codec, plain, stored, aux, true
 		q.waiting -= int64(s.length)

@@ -16,7 +16,7 @@ const MaxBlock = format.MaxBlock
 // tape), ErrWrite or ErrReadOnly.
 func (c *Cartridge) Write(b *buffer.Buffer) (Zone, error) {
 	n := len(b.B)
-	if n > MaxBlock {
+	if n > MaxBlock || c.queue.cipher != nil && n > maxSealed {
 		b.Release()
 		return ZoneFree, fmt.Errorf("%w: a block of %d bytes", ErrNoRoom, n)
 	}
@@ -24,7 +24,7 @@ func (c *Cartridge) Write(b *buffer.Buffer) (Zone, error) {
 		b.Release()
 		return c.Zone(), err
 	}
-	size := recordRoom(n)
+	size := recordRoom(n) + int64(c.queue.cipher.auxLength())
 	if c.Kind() == Null {
 		size = recordRoom(0)
 	}
@@ -203,5 +203,5 @@ func (c *Cartridge) projected(p *partition) (end int64, objects, undurable uint6
 		bytes = 0
 	}
 	marks := int64(c.pos.Object-objects) - int64(slots)
-	return end + bytes + int64(slots)*(format.RecordSize+format.Align) + max(marks, 0)*format.RecordSize, c.pos.Object, undurable
+	return end + bytes + q.aux + int64(slots)*(format.RecordSize+format.Align) + max(marks, 0)*format.RecordSize, c.pos.Object, undurable
 }

@@ -104,8 +104,12 @@ func (w *writer) blocks(q *queue) {
 		q.stored += uint64(bytes)
 		for i := range n {
 			q.bytes -= int64(w.slots[i].length)
+			q.aux -= int64(w.slots[i].room)
 			*q.at(q.head) = slot{}
 			q.head++
+		}
+		if q.claim < q.head {
+			q.claim = q.head
 		}
 	}
 	clear(w.slots[:n])

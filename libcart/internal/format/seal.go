@@ -8,7 +8,9 @@ const (
 	// SealSize is the length of the auxiliary data before the label.
 	SealSize = 56
 
-	// SealOpen is where what the tag covers begins.
+	// SealMark is the offset of the mark, SealOpen where what the tag covers
+	// begins.
+	SealMark = 16
 	SealOpen = 20
 
 	TagSize   = 16
