@@ -46,10 +46,22 @@ func noRoom(err error) bool {
 	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
 }
 
+// has says that so much is reserved already.
+func (r *room) has(dataEnd, indexEnd int64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return dataEnd <= r.data && indexEnd <= r.index
+}
+
 // reserve makes sure that the data file may grow to dataEnd and the index to
 // indexEnd. Beyond that it reserves ahead when the file system has plenty.
 // ErrNoRoom: it has no room.
 func (r *room) reserve(fs vfs.FS, dir string, p *partition, dataEnd, indexEnd int64) error {
+	if r.has(dataEnd, indexEnd) {
+		return nil
+	}
+	// Asked for before r.mu is taken: a cut takes p.mu first and then r.mu.
+	written := p.written()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if dataEnd <= r.data && indexEnd <= r.index {
@@ -61,7 +73,7 @@ func (r *room) reserve(fs vfs.FS, dir string, p *partition, dataEnd, indexEnd in
 	}
 	r.free = free
 	if r.unsupported {
-		if free < metaRoom+filemarkRoom+max(dataEnd-p.written(), 0) {
+		if free < metaRoom+filemarkRoom+max(dataEnd-written, 0) {
 			return fmt.Errorf("%w: %s: %d bytes free on the file system", ErrNoRoom, dir, free)
 		}
 		return nil
@@ -77,7 +89,7 @@ func (r *room) reserve(fs vfs.FS, dir string, p *partition, dataEnd, indexEnd in
 		r.index = to
 	}
 	if dataEnd > r.data {
-		from := max(r.data, p.written())
+		from := max(r.data, written)
 		step := min(dataStep, max(p.capacity/8, 1<<20))
 		if free < 4*step {
 			step = 0
