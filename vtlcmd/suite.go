@@ -15,6 +15,9 @@ func suiteCommands() []row {
 		{"status", "daemons, libraries, drives and what is in them", status},
 		{"doctor", "what is wrong, and what to do", doctor},
 		{"watch", "events as they happen", watch},
+		{"attach [NUMBER...]", "log this host's own initiator in, as root; the devices in /dev", attach},
+		{"detach [NUMBER...]", "log it out again", detach},
+		{"support-bundle [FILE]", "everything that helps to find a fault, without secrets", supportBundle},
 		{"reload", "apply the configuration file to everything", reloadSuite},
 		{"daemons", "what is on the message bus, with the times of its requests", listDaemons},
 	}

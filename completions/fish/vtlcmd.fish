@@ -25,12 +25,16 @@ function __vtl_vtlcmd_words
 		'status' \
 		'doctor' \
 		'watch' \
+		'attach [NUMBER...]' \
+		'detach [NUMBER...]' \
+		'support-bundle [FILE]' \
 		'reload' \
 		'daemons' \
 		'add library MODEL [ID]' \
 		'remove library ID' \
 		'add drive MODEL [ID]' \
 		'remove drive ID' \
+		'import-mhvtl [DIR]' \
 		'@ status' \
 		'@ inventory' \
 		'@ online' \
