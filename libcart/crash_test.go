@@ -213,7 +213,7 @@ func (w *world) during(after model, do func() error) {
 }
 
 func TestCrashAtEveryOperation(t *testing.T) {
-	for seed := range rounds(12) {
+	for seed := range rounds(30) {
 		t.Run(strconv.Itoa(seed), func(t *testing.T) {
 			t.Parallel()
 			crashProgram(t, uint64(seed))
