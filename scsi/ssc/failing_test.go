@@ -42,7 +42,10 @@ func TestDeferredWriteError(t *testing.T) {
 	r.want(good, filemarks(1))
 	fs.now.Store(true)
 	r.want(good, write6v(1000), pattern(2, 1000)...)
-	r.want(failed+" information 1", filemarks(1))
+	// It was found behind the buffer already, or is found by the synchronisation.
+	if x := r.do(filemarks(1)); x.String() != deferred && x.String() != failed+" information 1" {
+		t.Fatalf("the filemark after a failed write: %s", x)
+	}
 	r.want(failed+" information 1", filemarks(1))
 	if x := r.do(write6v(1000), pattern(3, 1000)...); x.sense == nil || x.sense.ASC != scsi.WriteError {
 		t.Fatalf("a write after a failure: %s", x)
