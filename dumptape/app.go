@@ -16,6 +16,8 @@ import (
 
 	"govtl/internal/config"
 	"govtl/internal/daemon"
+	"govtl/internal/mhvtl"
+	"govtl/internal/provision"
 	"govtl/libcart"
 	"govtl/libcart/tool"
 )
@@ -38,6 +40,11 @@ type app struct {
 	codec     string
 	dir       string
 	progress  bool
+
+	// Of import-mhvtl.
+	mhvtl          string
+	medium         string
+	dirty, partial bool
 }
 
 // usageError is one of the command line's making.
@@ -54,7 +61,7 @@ func usagef(format string, args ...any) error {
 var errDamaged = errors.New("the cartridge is damaged")
 
 func isDamage(err error) bool {
-	return errors.Is(err, errDamaged) || errors.Is(err, libcart.ErrDamaged) || errors.Is(err, tool.ErrNotExported)
+	return errors.Is(err, errDamaged) || errors.Is(err, mhvtl.ErrDamaged) || errors.Is(err, libcart.ErrDamaged) || errors.Is(err, tool.ErrNotExported)
 }
 
 // command is one word of the command line.
@@ -81,6 +88,9 @@ func commands() map[string]command {
 func (a *app) do(args []string) error {
 	name := "list"
 	if len(args) > 0 {
+		if args[0] == "import-mhvtl" {
+			return a.importMHVTL(args[1:])
+		}
 		if _, ok := commands()[args[0]]; ok || args[0] == "restore" {
 			name, args = args[0], args[1:]
 		}
@@ -228,7 +238,22 @@ func (a *app) with(dir string, change bool, do func(c *libcart.Cartridge) error)
 	if e := c.Close(); err == nil {
 		err = e
 	}
+	if change && err == nil {
+		err = a.own(dir)
+	}
 	return err
+}
+
+// own gives what root made or changed to the user of the suite.
+func (a *app) own(dir string) error {
+	p, err := a.flags.OperatorPaths()
+	if err != nil {
+		return err
+	}
+	if dir, err = filepath.Abs(dir); err != nil || !strings.HasPrefix(dir, p.State+string(filepath.Separator)) {
+		return err
+	}
+	return provision.Own(p, dir)
 }
 
 // meter returns what prints progress, or nil.

@@ -130,6 +130,9 @@ func (a *app) restore(archive string) error {
 	if err != nil {
 		return err
 	}
+	if err := a.own(dir); err != nil {
+		return err
+	}
 	fmt.Fprintf(a.stdout, "made %s: %s\n", filepath.Base(dir), dir)
 	return nil
 }

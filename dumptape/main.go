@@ -37,6 +37,8 @@ CARTRIDGE is a directory, or the barcode of a cartridge in any library (in one:
   export FILE          write all of it to one file with checksums; - is standard output
   restore ARCHIVE      make a cartridge of such a file (no CARTRIDGE; -l or --dir)
   protect on|off       set or clear the write-protect tab
+  import-mhvtl [SOURCE...]  convert cartridges of mhVTL, of every version: those of its
+                       configuration, or SOURCE... into -l LIBRARY or --dir
 
 Examples:
 
@@ -71,6 +73,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	fs.IntVarP(&a.block, "block", "b", 256<<10, "import: block size in `BYTES`")
 	fs.StringVarP(&a.codec, "codec", "c", "s2", "import: compress by `CODEC`: none, lz4, s2, zstd")
 	fs.StringVarP(&a.dir, "dir", "H", "", "restore: `DIR` that the cartridge is made in")
+	fs.StringVar(&a.mhvtl, "mhvtl", "", "import-mhvtl: `DIR` of mhVTL's configuration (default /etc/mhvtl)")
+	fs.StringVarP(&a.medium, "density", "d", "", "import-mhvtl: take them for `MEDIUM`, whatever they say")
+	fs.BoolVar(&a.dirty, "dirty", false, "import-mhvtl: take cartridges that were not unloaded properly")
+	fs.BoolVar(&a.partial, "partial", false, "import-mhvtl: of damaged ones take what is before the damage")
 	fs.BoolVar(&a.progress, "progress", false, "print progress also when standard error is no terminal")
 	fs.StringVar(&a.flags.Config, "config", "", "configuration `FILE`")
 	fs.StringVar(&a.flags.State, "state", "", "state `DIR` of the suite")

@@ -24,6 +24,7 @@ func TestScripts(t *testing.T) {
 			"cartridge": makeCartridge,
 			"flip":      flip,
 			"fill":      fill,
+			"mhvtl":     makeMHVTL,
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("CONFIGURATION_DIRECTORY", e.WorkDir+"/config")

@@ -94,6 +94,9 @@ func (o *options) make(out io.Writer) error {
 		case err != nil:
 			return fmt.Errorf("%s: %w", s.Barcode, err)
 		default:
+			if err := provision.Own(paths, dir); err != nil {
+				return fmt.Errorf("%s: %w", s.Barcode, err)
+			}
 			fmt.Fprintf(out, "made %s: %s, %s, %d MiB, density %02Xh, serial %s: %s\n",
 				s.Barcode, s.Medium, kindName(s.Kind), s.Capacity>>20, s.Density, s.Serial, dir)
 		}

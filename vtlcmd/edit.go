@@ -34,6 +34,7 @@ func editSuiteCommands() []row {
 		{"remove library ID", "remove a library and its drives; its cartridges stay on disk", removeLibrary},
 		{"add drive MODEL [ID]", "add a stand-alone drive", addLoneDrive},
 		{"remove drive ID", "remove a drive", removeDrive},
+		{"import-mhvtl [DIR]", "make the configuration of mhVTL's, in /etc/mhvtl or DIR", importMHVTL},
 	}
 }
 

@@ -10,6 +10,10 @@ complete -c dumptape -l file -x -d 'extract: only tape file N, counted from 0 (d
 complete -c dumptape -l block -s b -x -d 'import: block size in BYTES (default 262144)'
 complete -c dumptape -l codec -s c -x -d 'import: compress by CODEC: none, lz4, s2, zstd (default "s2")'
 complete -c dumptape -l dir -s H -x -a '(__fish_complete_directories)' -d 'restore: DIR that the cartridge is made in'
+complete -c dumptape -l mhvtl -x -a '(__fish_complete_directories)' -d 'import-mhvtl: DIR of mhVTL'\''s configuration (default /etc/mhvtl)'
+complete -c dumptape -l density -s d -x -d 'import-mhvtl: take them for MEDIUM, whatever they say'
+complete -c dumptape -l dirty -d 'import-mhvtl: take cartridges that were not unloaded properly'
+complete -c dumptape -l partial -d 'import-mhvtl: of damaged ones take what is before the damage'
 complete -c dumptape -l progress -d 'print progress also when standard error is no terminal'
 complete -c dumptape -l config -r -F -d 'configuration FILE'
 complete -c dumptape -l state -x -a '(__fish_complete_directories)' -d 'state DIR of the suite'
@@ -21,7 +25,7 @@ function __vtl_dumptape_words
 	for word in (commandline -opc)[2..-1]
 		if test $skip = 1
 			set skip 0
-		else if contains -- $word -m --barcode -l --library -p --partition -o --output --file -b --block -c --codec -H --dir --config --state
+		else if contains -- $word -m --barcode -l --library -p --partition -o --output --file -b --block -c --codec -H --dir --mhvtl -d --density --config --state
 			set skip 1
 		else if not string match -q -- '-*' $word
 			set -a typed (string lower -- $word)
@@ -35,7 +39,8 @@ function __vtl_dumptape_words
 		'import FILE...' \
 		'export FILE' \
 		'restore ARCHIVE' \
-		'protect on|off'
+		'protect on|off' \
+		'import-mhvtl [SOURCE...]'
 		set -l tokens (string split ' ' -- $usage)
 		set -l fits 1
 		for word in $typed

@@ -61,6 +61,9 @@ func Parse(name, text string) Program {
 		}
 		if m := command.FindStringSubmatch(line); m != nil && group != "" {
 			p.add(group, m[1])
+		} else if strings.HasPrefix(line, "          ") && len(p.Groups) > 0 {
+			g := &p.Groups[len(p.Groups)-1]
+			g.Commands[len(g.Commands)-1].Help += " " + strings.TrimSpace(line)
 		}
 	}
 	return p

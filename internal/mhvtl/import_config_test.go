@@ -185,9 +185,9 @@ func TestImportConfig(t *testing.T) {
 	}
 	all := joined(i.Notes)
 	for _, n := range []string{
-		`drive 12: the model mhvtl-acme-ultrium-td5-g36f.yaml is made for it: a ibm-ultrium-td5 that shows itself as "ACME" "ULTRIUM-TD5" "G36F"`,
-		"drive 13: the model mhvtl-stk-t10000z-0001.yaml is made for it: a generic", "drive 12: fifo", "library 10: commandtimeout", "drive 11: compression lzo becomes adaptive",
-		"library 30: the model mhvtl-nobody-python-0108.yaml is made for it: a vtl", "library 10: drive element 3 has no drive",
+		`drive 12: the model mhvtl-acme-ultrium-td5-g36f.yaml is made for it: ibm-ultrium-td5, but it shows itself as "ACME" "ULTRIUM-TD5" "G36F"`,
+		"drive 13: the model mhvtl-stk-t10000z-0001.yaml is made for it: generic", "drive 12: fifo", "library 10: commandtimeout", "drive 11: compression lzo becomes adaptive",
+		"library 30: the model mhvtl-nobody-python-0108.yaml is made for it: vtl", "library 10: drive element 3 has no drive",
 		"library 10: F01007L6 of mail slot 2 begins in slot 4", "library 10: left out: barcode \"BAD/CODE\"",
 		"library 30: F01001L6 is left out: library 10 has it already", "drive 14: its NAA identifier changes", "B00001L8: its files are missing",
 	} {

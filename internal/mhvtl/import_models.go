@@ -86,7 +86,7 @@ func (i *importer) derive(r *record, base string, s shown, more string) string {
 	}
 	if i.made[name] == nil {
 		i.made[name] = []byte(text)
-		i.notes.add(r.String(), "the model %s.yaml is made for it: a %s that shows itself as %q %q %q, as before", name, base, s.vendor, s.product, s.revision)
+		i.notes.add(r.String(), "the model %s.yaml is made for it: %s, but it shows itself as %q %q %q, as before", name, base, s.vendor, s.product, s.revision)
 	}
 	return name
 }
