@@ -81,18 +81,27 @@ func (k *keeper) run() {
 		}
 		part.mu.Lock()
 		undurable, records := part.end-part.durable, part.objects-part.durableObjects
-		entries := format.EntryOffset(part.objects)
 		part.mu.Unlock()
-		// What may come next is what the drive buffer can hold, and more behind it.
-		if next := seen + k.c.opts.BufferSize; part.room.aheadOf(next, part.capacity) {
-			// Without room the owner will be told so when it needs it.
-			_ = part.room.reserve(k.c.fs, k.c.dir, part, min(next+dataStep, part.limit()), entries)
-		}
+		k.reserveAhead(part)
 		if undurable > syncBytes || records > syncRecords {
 			if err := k.c.syncPartition(part); err != nil {
 				k.c.queue.fail(err)
 			}
 		}
+	}
+}
+
+// reserveAhead reserves what may come next: what the drive buffer can hold, and
+// more behind it. A cut excludes it, so that it never goes by an end that was.
+func (k *keeper) reserveAhead(p *partition) {
+	p.syncMu.Lock()
+	defer p.syncMu.Unlock()
+	p.mu.Lock()
+	next, entries := p.end+k.c.opts.BufferSize, format.EntryOffset(p.objects)
+	p.mu.Unlock()
+	if p.room.aheadOf(next, p.capacity) {
+		// Without room the owner will be told so when it needs it.
+		_ = p.room.reserve(k.c.fs, k.c.dir, p, min(next+dataStep, p.limit()), entries)
 	}
 }
 

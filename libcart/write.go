@@ -66,12 +66,21 @@ func (c *Cartridge) WriteFilemarks(n uint32) (Zone, error) {
 	if err := c.admit(int64(n)*recordRoom(0), uint64(n), 0); err != nil {
 		return c.Zone(), err
 	}
-	if err := c.queue.put(nil, n); err != nil {
-		return c.Zone(), c.refused(err)
+	for n > 0 { // very many go in parts, so that their index entries keep up
+		part := min(n, syncRecords)
+		if err := c.queue.put(nil, part); err != nil {
+			return c.Zone(), c.refused(err)
+		}
+		n -= part
+		c.pos.Object += uint64(part)
+		c.pos.Filemarks += uint64(part)
+		c.counters.FilemarksWritten += uint64(part)
+		if n > 0 {
+			if err := c.Sync(noContext); err != nil {
+				return c.Zone(), err
+			}
+		}
 	}
-	c.pos.Object += uint64(n)
-	c.pos.Filemarks += uint64(n)
-	c.counters.FilemarksWritten += uint64(n)
 	return c.Zone(), nil
 }
 
