@@ -16,15 +16,24 @@ func Checks(dir, listen string) config.Checks {
 	return config.Checks{
 		Listen: listen,
 		LibraryModel: once(func(name string) error {
-			_, err := personality.LoadLibrary(name, dir)
+			_, err := personality.LoadLibrary(name, dirs(dir)...)
 			return err
 		}),
 		DriveModel: once(func(name string) error {
-			_, err := personality.LoadDrive(name, dir)
+			_, err := personality.LoadDrive(name, dirs(dir)...)
 			return err
 		}),
 		Medium: checkMedium(dir),
 	}
+}
+
+// dirs is the operator's directory; none when it is not given, which must not
+// become the working directory.
+func dirs(dir string) []string {
+	if dir == "" {
+		return nil
+	}
+	return []string{dir}
 }
 
 // once remembers the answers of a check.
@@ -62,7 +71,7 @@ func checkMedium(dir string) func(config.Media, string) error {
 func Medium(m config.Media, barcode, dir string) (model *personality.Medium, kind string, err error) {
 	kind = m.Kind
 	if m.Density != "" {
-		model, err = personality.LoadMedium(m.Density, dir)
+		model, err = personality.LoadMedium(m.Density, dirs(dir)...)
 		if err != nil {
 			return nil, "", err
 		}
@@ -71,7 +80,7 @@ func Medium(m config.Media, barcode, dir string) (model *personality.Medium, kin
 		}
 		return model, kind, nil
 	}
-	model, byCode, err := personality.MediumByBarcode(barcode, dir)
+	model, byCode, err := personality.MediumByBarcode(barcode, dirs(dir)...)
 	if err != nil {
 		return nil, "", fmt.Errorf("%w (say density: and kind:)", err)
 	}
