@@ -80,6 +80,11 @@ func (d *drive) open() error {
 	}
 	if d.library != nil {
 		o.LibrarySerial = d.library.Serial
+		changer, err := personality.LoadLibrary(d.library.Model, d.Paths.Models)
+		if err != nil {
+			return err
+		}
+		o.Element = changer.Elements.DataTransfer + uint16(d.element()-1)
 	}
 	if d.unit, err = ssc.New(o); err != nil {
 		return err
