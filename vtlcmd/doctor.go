@@ -5,16 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
+	"sync"
 
 	"govtl/bus"
 	"govtl/internal/config"
 	"govtl/internal/daemon"
-	"govtl/libcart"
 )
 
 // finding is one line of `vtlcmd doctor`.
@@ -26,7 +25,18 @@ type finding struct {
 }
 
 // lowDisk is the room on the file system, in bytes, below which doctor warns.
-const lowDisk = 1 << 30
+// lowFiles is the same for the number of files.
+const (
+	lowDisk  = 1 << 30
+	lowFiles = 1000
+)
+
+// The findings are to fit a screen: above listedDevices those that answer are only
+// counted. probesAtOnce bounds the logins at a time.
+const (
+	listedDevices = 8
+	probesAtOnce  = 16
+)
 
 // doctor looks for what is wrong, from the ground up, and fails when it found
 // something.
@@ -70,54 +80,113 @@ func examine(ctx context.Context, a *app) []finding {
 		}
 		list = append(list, finding{About: about, Text: err.Error(), Advice: advice})
 	}
-	if err := a.load(); err != nil {
+	err := a.load()
+	list = append(list, examineFile(a.paths.Config)...)
+	if err != nil {
 		wrong("configuration", err, "correct the file; 'vtlcmd doctor' again shows whether it is right")
 		return list
 	}
 	good("configuration", "%s: %d devices", a.paths.Config, len(a.suite.Devices()))
-	list = append(list, examineStorage(a)...)
-	if err := config.CheckRunDir(a.paths.Run); err != nil {
-		wrong("run directory", err, "'vtlcmd up' makes it; another user's suite needs --state DIR")
+	list = append(list, examineSecrets(a.suite)...)
+	user := os.Geteuid()
+	if fi, err := os.Stat(a.paths.State); err != nil {
+		wrong("state", err, "'vtlcmd up' makes it; --state DIR names another place")
 	} else {
-		good("run directory", "%s", a.paths.Run)
-	}
-	media := func(s *suiteStatus) {
-		busy := map[string]bool{}
-		for _, d := range s.Drives {
-			if d.Status != nil {
-				busy[d.Status.Holds.Barcode] = true
-			}
+		if me := user; me != 0 && me != owner(fi) {
+			list = append(list, finding{About: "state", Text: fmt.Sprintf("%s belongs to user %d, and you are %d", a.paths.State, owner(fi), me),
+				Advice: fmt.Sprintf("sudo -u '#%d' vtlcmd doctor; or, if it is to be yours, chown -R %d %s", owner(fi), me, a.paths.State)})
 		}
-		for i := range a.suite.Libraries {
-			list = append(list, examineMedia(ctx, a, &a.suite.Libraries[i], busy)...)
-		}
+		user = owner(fi)
+		list = append(list, examineDir("state", a.paths.State, user)...)
+		list = append(list, examineRoom(a)...)
+		list = append(list, examineRun(a.paths.Run, user))
 	}
+	s := &suiteStatus{}
 	if err := a.connect(ctx); err != nil {
 		wrong("message bus", err, "")
-		media(&suiteStatus{})
-		return list
+	} else {
+		good("message bus", "answers")
+		s = gather(ctx, a)
+		list = append(list, examineDaemons(ctx, a, s)...)
 	}
-	good("message bus", "answers")
-	s := gather(ctx, a)
+	list = append(list, examineAddresses(a, s)...)
+	busy := map[string]bool{}
+	for _, d := range s.Drives {
+		if d.Status != nil {
+			busy[d.Status.Holds.Barcode] = true
+		}
+	}
+	for i := range a.suite.Libraries {
+		list = append(list, examineMedia(ctx, a, &a.suite.Libraries[i], busy, user)...)
+	}
+	return list
+}
+
+// examineDaemons looks at the daemons, as the bus and an initiator see them.
+func examineDaemons(ctx context.Context, a *app, s *suiteStatus) []finding {
+	var list []finding
 	address := a.suite.ListenAddress()
 	if s.Portal == nil {
-		wrong("portal", errors.New(s.Errors[0]), "its log says why; perhaps another program has the address "+address)
+		list = append(list, finding{About: "portal", Text: s.Errors[0], Advice: "its log says why: 'vtlcmd up' prints it, journalctl -u vtlportal has it"})
 	} else {
-		good("portal", "listens on %s", strings.Join(s.Portal.Listen, " "))
+		list = append(list, finding{OK: true, About: "portal", Text: "listens on " + strings.Join(s.Portal.Listen, " ")})
 		if len(s.Portal.Listen) > 0 {
 			address = s.Portal.Listen[0]
 		}
 	}
-	for _, d := range a.suite.Devices() {
-		if err := answers(ctx, a, s, address, d); err != nil {
-			wrong(d.String(), err, "its log says why")
+	devices := a.suite.Devices()
+	problems := make([]error, len(devices))
+	var wg sync.WaitGroup
+	at := make(chan struct{}, probesAtOnce)
+	for i, d := range devices {
+		wg.Go(func() {
+			at <- struct{}{}
+			defer func() { <-at }()
+			problems[i] = answers(ctx, a, s, address, d)
+		})
+	}
+	wg.Wait()
+	answering := 0
+	for i, d := range devices {
+		if err := problems[i]; err != nil {
+			list = append(list, finding{About: d.String(), Text: err.Error(),
+				Advice: fmt.Sprintf("its log says why: 'vtlcmd up' prints it, journalctl -u 'vtl*@%d' has it", d.ID)})
 			continue
 		}
-		good(d.String(), "%s answers", d.Target)
+		if answering++; len(devices) <= listedDevices {
+			list = append(list, finding{OK: true, About: d.String(), Text: d.Target + " answers"})
+		}
 	}
-	list = append(list, examineDrives(s)...)
-	list = append(list, examineInitiators(s)...)
-	media(s)
+	if len(devices) > listedDevices {
+		list = append(list, finding{OK: true, About: "devices", Text: fmt.Sprintf("%d of %d targets answer", answering, len(devices))})
+	}
+	return slices.Concat(list, examineDrives(s), examineInitiators(s))
+}
+
+// examineAddresses looks for who has the suite's addresses when it has not.
+func examineAddresses(a *app, s *suiteStatus) []finding {
+	var list []finding
+	if s.Portal == nil {
+		address := a.suite.ListenAddress()
+		if a.flags.Listen != "" {
+			address = a.flags.Listen
+		}
+		list = examinePort("iSCSI address", address)
+	}
+	metrics := a.suite.Metrics.Listen
+	switch {
+	case metrics == "":
+	case s.Portal == nil:
+		list = append(list, examinePort("metrics", metrics)...)
+	default:
+		c, err := net.DialTimeout("tcp", reachable(metrics), probeTimeout)
+		if err != nil {
+			return append(list, finding{About: "metrics", Text: fmt.Sprintf("%s does not answer: %v", metrics, err),
+				Advice: "'vtlcmd reload' applies the configuration, and says what is wrong with the address"})
+		}
+		c.Close()
+		list = append(list, finding{OK: true, About: "metrics", Text: "http://" + metrics + "/metrics"})
+	}
 	return list
 }
 
@@ -139,63 +208,13 @@ func examineInitiators(s *suiteStatus) []finding {
 		}
 	}
 	var list []finding
+	if len(seen) == 0 {
+		return []finding{{OK: true, About: "initiators", Text: "none is logged in"}}
+	}
 	for _, name := range slices.Sorted(maps.Keys(seen)) {
 		list = append(list, finding{OK: true, About: "initiator", Text: fmt.Sprintf("%s is logged in to %d devices", name, seen[name])})
 	}
 	return list
-}
-
-// examineStorage looks at the file system.
-func examineStorage(a *app) []finding {
-	var fs syscall.Statfs_t
-	if err := syscall.Statfs(a.paths.State, &fs); err != nil {
-		return []finding{{About: "state", Text: fmt.Sprintf("%s: %v", a.paths.State, err), Advice: "'vtlcmd up' makes it; --state DIR names another place"}}
-	}
-	free := int64(fs.Bavail) * fs.Bsize
-	f := finding{OK: free >= lowDisk, About: "disk", Text: fmt.Sprintf("%s free in %s", bytesText(free), a.paths.State)}
-	if !f.OK {
-		f.Advice = "make room: drives report early warning, then the end of the medium"
-	}
-	return []finding{f}
-}
-
-// examineMedia opens the cartridges of a library for reading, but those in a
-// drive, which is writing them.
-func examineMedia(ctx context.Context, a *app, l *config.Library, busy map[string]bool) []finding {
-	about := fmt.Sprintf("cartridges %d", l.ID)
-	home := a.paths.LibraryHome(l)
-	entries, err := os.ReadDir(home)
-	if err != nil {
-		return []finding{{About: about, Text: err.Error(), Advice: "'vtlcmd up' makes the cartridges of a new library; mktape makes others"}}
-	}
-	var list []finding
-	there, unclean := 0, 0
-	for _, e := range entries {
-		if !e.IsDir() || config.CheckBarcode(e.Name()) != nil {
-			continue
-		}
-		there++
-		if busy[e.Name()] || ctx.Err() != nil {
-			continue
-		}
-		c, err := libcart.Open(filepath.Join(home, e.Name()), libcart.Options{ReadOnly: true})
-		if err != nil {
-			list = append(list, finding{About: about, Text: fmt.Sprintf("%s: %v", e.Name(), err),
-				Advice: "'dumptape' shows what can be read, and repairs"})
-			continue
-		}
-		if !c.Recovery().Clean {
-			unclean++
-		}
-		if err := c.Close(); err != nil {
-			list = append(list, finding{About: about, Text: fmt.Sprintf("%s: %v", e.Name(), err)})
-		}
-	}
-	text := fmt.Sprintf("%d in %s", there, home)
-	if unclean > 0 {
-		text += fmt.Sprintf(", %d to be recovered at their next load", unclean)
-	}
-	return append([]finding{{OK: true, About: about, Text: text}}, list...)
 }
 
 // answers tells whether a device is on the bus and its target lets one log in.
@@ -227,10 +246,12 @@ func examineDrives(s *suiteStatus) []finding {
 		}
 		about := fmt.Sprintf("drive %d", d.ID)
 		if d.Status.LastError != "" {
-			list = append(list, finding{About: about, Text: d.Status.LastError})
+			list = append(list, finding{About: about, Text: d.Status.LastError,
+				Advice: fmt.Sprintf("look at the disk and the cartridge; 'vtlcmd %d dump' lists the loads", d.ID)})
 		}
 		if len(d.Status.Alerts) > 0 {
-			list = append(list, finding{About: about, Text: "TapeAlert: " + strings.Join(d.Status.Alerts, ", ")})
+			list = append(list, finding{About: about, Text: "TapeAlert: " + strings.Join(d.Status.Alerts, ", "),
+				Advice: fmt.Sprintf("'vtlcmd %d TapeAlert 0' lowers the flags when their cause is gone", d.ID)})
 		}
 		if d.Status.Note != "" {
 			list = append(list, finding{OK: true, About: about, Text: d.Status.Note})

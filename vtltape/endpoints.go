@@ -76,7 +76,7 @@ func (d *drive) endpoints() error {
 		}),
 		station.Handle(d.Station, bus.TapeAlert(d.Device), func(ctx context.Context, r bus.AlertRequest) (bus.AlertReply, error) {
 			flags, err := d.unit.SetTapeAlert(ctx, r.Flags)
-			return bus.AlertReply{Flags: flags}, coded(err)
+			return bus.AlertReply{Flags: flags, Names: ssc.AlertNames(flags)}, coded(err)
 		}),
 		station.Handle(d.Station, bus.InquiryDataChanged(d.Device), func(context.Context, bus.Empty) (bus.Empty, error) {
 			d.unit.InquiryDataChanged()
@@ -152,8 +152,8 @@ func (d *drive) status(ctx context.Context, _ bus.Empty) (bus.DriveStatusReply, 
 		State: s.Word, Holds: holds(s.State), Medium: s.Medium, Kind: s.Kind,
 		Position:  bus.TapePosition{Partition: s.Position.Partition, Object: s.Position.Object, Filemarks: s.Position.Filemarks, Lost: s.Lost},
 		WriteProt: s.WriteProtected, BlockSize: s.BlockLength, Compression: s.Compression, AppendOnly: s.AppendOnly,
-		Delays: seconds(s.Delays), TapeAlert: s.TapeAlert, Prevented: s.RemovalPrevented,
-		Sessions: d.Sessions(), Counters: counters(s.Counters), Note: s.Recovery.Note,
+		Delays: seconds(s.Delays), TapeAlert: s.TapeAlert, Alerts: ssc.AlertNames(s.TapeAlert), Prevented: s.RemovalPrevented,
+		Sessions: d.Sessions(), Counters: counters(s.Counters), LastError: d.tally.lastError(), Note: s.Recovery.Note,
 	}
 	r.Counters.Commands, r.Counters.CheckConditions = d.Tracer.Counts()
 	if d.library != nil {

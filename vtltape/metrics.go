@@ -20,8 +20,9 @@ const metricsPatience = 500 * time.Millisecond
 type tally struct {
 	refused, recovered atomic.Uint64
 
-	mu   sync.Mutex // guards last
-	last ssc.Totals
+	mu      sync.Mutex // guards what follows
+	last    ssc.Totals
+	problem string // what went wrong since the last load that went well
 }
 
 // note counts an event of the drive.
@@ -29,9 +30,28 @@ func (t *tally) note(e ssc.Event) {
 	switch e.Kind {
 	case "refused":
 		t.refused.Add(1)
+		t.remember(e.Barcode + ": " + e.Text)
+	case "write-error":
+		t.remember(e.Barcode + ": " + e.Text)
+	case "loaded":
+		t.remember("")
 	case "recovered":
 		t.recovered.Add(1)
 	}
+}
+
+// remember keeps what went wrong, for people.
+func (t *tally) remember(problem string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.problem = problem
+}
+
+// lastError is what went wrong.
+func (t *tally) lastError() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.problem
 }
 
 // metrics adds what the drive counts.
