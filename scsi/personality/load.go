@@ -16,7 +16,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-//go:embed models/*.yaml media/*.yaml libraries/*.yaml
+//go:embed models/*.yaml media/*.yaml libraries/*.yaml recorders/*.yaml discs/*.yaml
 var embedded embed.FS
 
 // maxFile bounds what is read of one model file, in bytes.
