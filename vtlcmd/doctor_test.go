@@ -264,7 +264,7 @@ func TestDoctorOnDaemons(t *testing.T) {
 		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 			t.Fatal(err)
 		}
-		by := u.diagnosis()
+		by := u.diagnosis("--timeout", "0.5")
 		if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
 			t.Fatal(err)
 		}
