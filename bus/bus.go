@@ -35,6 +35,7 @@ type Kind string
 const (
 	Library Kind = "library"
 	Drive   Kind = "drive"
+	Optical Kind = "optical"
 	Portal  Kind = "portal" // no SCSI device, but a participant like the others
 	Suite   Kind = "suite"  // the supervisor, as a source of events
 )
@@ -55,7 +56,7 @@ func (d Device) String() string {
 }
 
 // Service is the name under which the daemon of the device is found on the bus
-// and in the process list: vtltape, vtllibrary, vtlportal.
+// and in the process list: vtltape, vtllibrary, vtloptical, vtlportal.
 func (d Device) Service() string {
 	switch d.Kind {
 	case Drive:

@@ -9,11 +9,17 @@ import (
 	"govtl/bus"
 )
 
-// deviceCommands are for libraries and drives alike.
+// deviceCommands are for libraries and tape drives alike.
 func deviceCommands() []row {
-	return []row{
+	return append([]row{
 		{"TapeAlert HEX", "set TapeAlert flags: a bit mask in hex, bit 0 is flag 1", tapeAlert},
 		{"InquiryDataChange", "the next command of each initiator meets 6/3F/03", inquiryDataChange},
+	}, daemonCommands()...)
+}
+
+// daemonCommands are for the daemon of any device.
+func daemonCommands() []row {
+	return []row{
 		{"verbose [N]", "log level 0 to 3; without N one down, and from 0 to 3", verbose},
 		{"debug", "step through the levels of the command trace", debugTrace},
 		{"sessions", "who is logged in", sessions},

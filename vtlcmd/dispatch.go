@@ -20,6 +20,7 @@ const (
 	suiteScope scope = iota
 	libraryScope
 	driveScope
+	opticalScope
 )
 
 // call is one command as it was typed.
@@ -44,6 +45,8 @@ func table(s scope) []row {
 	switch s {
 	case libraryScope:
 		return slices.Concat(libraryCommands(), editLibraryCommands(), deviceCommands())
+	case opticalScope:
+		return slices.Concat(opticalCommands(), daemonCommands())
 	case driveScope:
 		return slices.Concat(driveCommands(), deviceCommands())
 	}
@@ -62,9 +65,13 @@ func (a *app) dispatch(ctx context.Context, words []string) error {
 		if c.device, words, err = a.device(words); err != nil {
 			return err
 		}
-		s = libraryScope
-		if c.device.Kind == bus.Drive {
+		switch c.device.Kind {
+		case bus.Drive:
 			s = driveScope
+		case bus.Optical:
+			s = opticalScope
+		default:
+			s = libraryScope
 		}
 	}
 	var begun []string
@@ -100,14 +107,12 @@ func unknown(d bus.Device, s scope, words, begun []string) error {
 	if s == suiteScope {
 		return daemon.WithHint(err, "'vtlcmd help' lists the commands; those of a device begin with its number")
 	}
-	other := libraryScope
-	if s == libraryScope {
-		other = driveScope
-	}
-	for _, r := range table(other) {
-		if _, _, _, ok := match(r.usage, words); ok {
-			kind := map[scope]string{libraryScope: "library", driveScope: "drive"}[other]
-			return daemon.WithHint(err, "it is a command for a %s", kind)
+	kinds := map[scope]string{libraryScope: "a library", driveScope: "a drive", opticalScope: "an optical drive"}
+	for _, other := range []scope{libraryScope, driveScope, opticalScope} {
+		for _, r := range table(other) {
+			if _, _, _, ok := match(r.usage, words); ok && other != s {
+				return daemon.WithHint(err, "it is a command for %s", kinds[other])
+			}
 		}
 	}
 	return daemon.WithHint(err, "'vtlcmd help' lists the commands")
@@ -118,7 +123,7 @@ func isDevice(words []string) bool {
 	if _, err := strconv.Atoi(words[0]); err == nil {
 		return true
 	}
-	return slices.Contains([]string{"library", "drive"}, strings.ToLower(words[0]))
+	return slices.Contains([]string{"library", "drive", "optical"}, strings.ToLower(words[0]))
 }
 
 // device reads the device in front: a number, the word library or drive where

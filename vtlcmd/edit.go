@@ -288,7 +288,7 @@ func (a *app) apply(ctx context.Context, before, after *config.Suite) ([]string,
 	if err != nil {
 		return nil, err
 	}
-	order := []bus.Kind{bus.Suite, bus.Portal, bus.Drive, bus.Library}
+	order := []bus.Kind{bus.Suite, bus.Portal, bus.Drive, bus.Optical, bus.Library}
 	if len(after.Devices()) < len(before.Devices()) {
 		slices.Reverse(order)
 	}

@@ -23,6 +23,7 @@ type suiteStatus struct {
 	Portal    *bus.PortalStatusReply `json:"portal,omitempty"`
 	Libraries []libraryState         `json:"libraries"`
 	Drives    []driveState           `json:"drives"`
+	Optical   []opticalState         `json:"optical,omitempty"`
 	Errors    []string               `json:"errors,omitempty"`
 }
 
@@ -61,6 +62,8 @@ func gather(ctx context.Context, a *app) *suiteStatus {
 	for _, d := range a.suite.Devices() {
 		if d.Kind == string(bus.Library) {
 			s.Libraries = append(s.Libraries, libraryState{ID: d.ID})
+		} else if d.Kind == string(bus.Optical) {
+			s.Optical = append(s.Optical, opticalState{ID: d.ID})
 		} else {
 			s.Drives = append(s.Drives, driveState{ID: d.ID})
 		}
@@ -97,6 +100,17 @@ func gather(ctx context.Context, a *app) *suiteStatus {
 			d.Status = &r
 		})
 	}
+	for i := range s.Optical {
+		o := &s.Optical[i]
+		wg.Go(func() {
+			r, err := ask(ctx, a, statusLimit, bus.OpticalStatus(o.ID), bus.Empty{})
+			if err != nil {
+				o.Error = err.Error()
+				return
+			}
+			o.Status = &r
+		})
+	}
 	wg.Wait()
 	if portalErr != nil {
 		s.Errors = append(s.Errors, portalErr.Error())
@@ -109,6 +123,11 @@ func gather(ctx context.Context, a *app) *suiteStatus {
 	for _, d := range s.Drives {
 		if d.Error != "" {
 			s.Errors = append(s.Errors, d.Error)
+		}
+	}
+	for _, o := range s.Optical {
+		if o.Error != "" {
+			s.Errors = append(s.Errors, o.Error)
 		}
 	}
 	return s
@@ -133,6 +152,13 @@ func statusText(s *suiteStatus) string {
 			continue
 		}
 		fmt.Fprintf(&b, "drive %-6d %s\n", d.ID, driveLine(*d.Status))
+	}
+	for _, o := range s.Optical {
+		line := o.Error
+		if o.Status != nil {
+			line = opticalLine(*o.Status)
+		}
+		fmt.Fprintf(&b, "optical %-4d %s\n", o.ID, line)
 	}
 	return strings.TrimSuffix(b.String(), "\n")
 }

@@ -171,7 +171,11 @@ func (s *suite) daemons(cfg *config.Suite) ([]supervise.Daemon, error) {
 		portal = append(portal, "--listen", s.app.flags.Listen)
 	}
 	paths := map[string]string{}
-	for _, name := range []string{"vtlportal", "vtllibrary", "vtltape"} {
+	programs := []string{"vtlportal", "vtllibrary", "vtltape"}
+	if len(cfg.Optical) > 0 {
+		programs = append(programs, "vtloptical")
+	}
+	for _, name := range programs {
 		path, err := executable(name)
 		if err != nil {
 			return nil, err

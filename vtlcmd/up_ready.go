@@ -159,6 +159,9 @@ func describe(s *config.Suite, d config.Device) string {
 			return fmt.Sprintf("%s, serial %s, %d slots", l.Model, l.Serial, l.Slots)
 		}
 	}
+	if o, ok := s.OpticalDrive(d.ID); ok && d.Kind == config.KindOptical {
+		return fmt.Sprintf("%s, serial %s", o.Model, o.Serial)
+	}
 	if dr, _, ok := s.Drive(d.ID); ok {
 		return fmt.Sprintf("%s, serial %s", dr.Model, dr.Serial)
 	}

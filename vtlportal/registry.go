@@ -42,6 +42,8 @@ func (r *registry) configure(s *config.Suite) error {
 		var a config.Access
 		if l, ok := s.Library(d.ID); ok && d.Kind == config.KindLibrary {
 			a = l.Access
+		} else if o, ok := s.OpticalDrive(d.ID); ok && d.Kind == config.KindOptical {
+			a = o.Access
 		} else if drive, _, ok := s.Drive(d.ID); ok {
 			a = drive.Access
 		}

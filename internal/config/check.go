@@ -98,7 +98,7 @@ func (c *checker) run() {
 	c.iscsi()
 	c.listen()
 	c.metrics()
-	if len(s.Libraries)+len(s.Drives) == 0 {
+	if len(s.Libraries)+len(s.Drives)+len(s.Optical) == 0 {
 		c.report(path{"libraries"}, "there is neither a library nor a drive")
 	}
 	u := uniques{ids: map[int]string{}, serials: map[string]string{}, naas: map[NAA]string{}, barcodes: map[string]string{}}
@@ -111,6 +111,9 @@ func (c *checker) run() {
 		if s.Drives[i].Element != 0 {
 			c.report(p.in("element"), "a drive without a library has no element")
 		}
+	}
+	for i := range s.Optical {
+		c.optical(path{"optical", i}, &s.Optical[i], u)
 	}
 }
 

@@ -19,7 +19,8 @@ type Suite struct {
 	ISCSI     ISCSI     `yaml:"iscsi,omitempty"`
 	Metrics   Metrics   `yaml:"metrics,omitempty"`
 	Libraries []Library `yaml:"libraries"`
-	Drives    []Drive   `yaml:"drives,omitempty"` // stand-alone drives
+	Drives    []Drive   `yaml:"drives,omitempty"`  // stand-alone drives
+	Optical   []Optical `yaml:"optical,omitempty"` // optical drives
 
 	// File is where it was read from.
 	File string `yaml:"-"`
@@ -29,6 +30,7 @@ type Suite struct {
 const (
 	KindLibrary = "library"
 	KindDrive   = "drive"
+	KindOptical = "optical"
 )
 
 // Defaults of the suite.

@@ -92,6 +92,9 @@ func plain(s *Suite) Suite {
 	if len(c.Libraries) == 0 {
 		c.Libraries = nil
 	}
+	if len(c.Optical) == 0 {
+		c.Optical = nil
+	}
 	if len(c.Drives) == 0 {
 		c.Drives = nil
 	}

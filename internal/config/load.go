@@ -29,6 +29,9 @@ type Checks struct {
 	LibraryModel func(name string) error
 	DriveModel   func(name string) error
 
+	// RecorderModel says what is wrong with the name of an optical drive's model.
+	RecorderModel func(name string) error
+
 	// Library checks a library against what its model can have.
 	Library func(l *Library) error
 
@@ -223,5 +226,8 @@ func (s *Suite) absolute(dir string) {
 	}
 	for i := range s.Drives {
 		abs(&s.Drives[i].Home)
+	}
+	for i := range s.Optical {
+		abs(&s.Optical[i].Home)
 	}
 }

@@ -24,9 +24,9 @@ func (s *Suite) ListenAddress() string {
 	return s.Listen
 }
 
-// Device is one library or drive of the suite.
+// Device is one library, drive or optical drive of the suite.
 type Device struct {
-	Kind   string // KindLibrary or KindDrive
+	Kind   string // KindLibrary, KindDrive or KindOptical
 	ID     int
 	Target string // iSCSI name
 }
@@ -49,6 +49,9 @@ func (s *Suite) Devices() []Device {
 	}
 	for _, d := range s.Drives {
 		drive(d)
+	}
+	for _, o := range s.Optical {
+		list = append(list, Device{Kind: KindOptical, ID: o.ID, Target: s.TargetName(KindOptical, o.ID)})
 	}
 	return list
 }

@@ -23,6 +23,10 @@ func Checks(dir, listen string) config.Checks {
 			_, err := personality.LoadDrive(name, dirs(dir)...)
 			return err
 		}),
+		RecorderModel: once(func(name string) error {
+			_, err := personality.LoadRecorder(name, dir)
+			return err
+		}),
 		Medium: checkMedium(dir),
 	}
 }

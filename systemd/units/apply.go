@@ -33,7 +33,7 @@ func apply(ctx context.Context, s *config.Suite) error {
 		return nil
 	}
 	text, err := systemctl(ctx, "list-units", "--all", "--plain", "--no-legend", "--state=active,activating,reloading,failed",
-		"vtltape@*.service", "vtllibrary@*.service")
+		"vtltape@*.service", "vtllibrary@*.service", "vtloptical@*.service")
 	if err != nil {
 		return err
 	}

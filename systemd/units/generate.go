@@ -20,8 +20,11 @@ const (
 // unitOf is the unit that runs a device's daemon.
 func unitOf(kind string, id int) string {
 	template := "vtltape@"
-	if kind == config.KindLibrary {
+	switch kind {
+	case config.KindLibrary:
 		template = "vtllibrary@"
+	case config.KindOptical:
+		template = "vtloptical@"
 	}
 	return template + strconv.Itoa(id) + ".service"
 }
@@ -69,6 +72,9 @@ func generate(s *config.Suite, dir string) error {
 	}
 	for _, d := range s.Drives {
 		all = append(all, writeDropIn(dir, unitOf(config.KindDrive, d.ID), homeSettings(d.Home)))
+	}
+	for _, o := range s.Optical {
+		all = append(all, writeDropIn(dir, unitOf(config.KindOptical, o.ID), homeSettings(o.Home)))
 	}
 	return errors.Join(all...)
 }
