@@ -185,15 +185,20 @@ func tail(path string, lines int) string {
 // to the guest.
 func workDirectory() (dir string, lock *os.File, err error) {
 	sweep()
-	if dir, err = os.MkdirTemp("/tmp", "guest-"); err != nil {
+	// It gets the name that others sweep when it is locked, not before.
+	hidden, err := os.MkdirTemp("/tmp", ".guest-")
+	if err != nil {
 		return "", nil, err
 	}
-	if lock, err = os.Create(filepath.Join(dir, "lock")); err == nil {
-		err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	dir = filepath.Join("/tmp", filepath.Base(hidden)[1:])
+	if lock, err = os.Create(filepath.Join(hidden, "lock")); err == nil {
+		if err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err == nil {
+			err = os.Rename(hidden, dir)
+		}
 	}
 	if err != nil {
-		os.RemoveAll(dir)
-		return "", nil, err
+		os.RemoveAll(hidden)
+		return "", nil, fmt.Errorf("guest: work directory: %w", err)
 	}
 	return dir, lock, nil
 }
