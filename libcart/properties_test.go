@@ -102,7 +102,8 @@ func TestNothingIsAllocatedPerBlock(t *testing.T) {
 			write()
 			read()
 		}
-		if a := testing.AllocsPerRun(3, do); a > n/4 {
+		// The race detector makes pools forget at random; per block it would be n.
+		if a := testing.AllocsPerRun(3, do); a > n/2 {
 			t.Errorf("%s: %v allocations for %d blocks", name, a, n)
 		}
 	}
