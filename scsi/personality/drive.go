@@ -96,6 +96,9 @@ type Drive struct {
 	// WithoutCommands names the commands of the table that the drive has not.
 	WithoutCommands []string `yaml:"without-commands"`
 
+	// Encryptor is what the drive says of encryption, when it has the capability.
+	Encryptor Encryptor `yaml:"encryption"`
+
 	// LeastCapacity is the least proportion that SET CAPACITY takes.
 	LeastCapacity uint16 `yaml:"least-capacity"`
 
@@ -284,7 +287,7 @@ func (d *Drive) finish(dirs []string) error {
 	if _, ok := d.media[d.Native]; !ok {
 		return fmt.Errorf("native: %q is not among the media", d.Native)
 	}
-	return errors.Join(d.resolveModePages(), d.resolveLogPages(), d.resolveVPDPages())
+	return errors.Join(d.Encryptor.check(d.Has(Encryption)), d.resolveModePages(), d.resolveLogPages(), d.resolveVPDPages())
 }
 
 // DriveByProduct finds the model with a product identification, as configurations

@@ -99,6 +99,7 @@ var commands = scsi.Table[*Drive]{
 	0x92: cmd("LOCATE(16)", "SSC-4 7.4", none, loaded, (*Drive).locate16, 0x3B, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, ctl),
 	0x93: cmd("ERASE(16)", "SSC-4 5.2", none, loaded, (*Drive).erase16, 0x0F, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, ctl),
 	0xA0: rows{spc.ReportLUNs[*Drive]()},
+	0xA2: cmd("SECURITY PROTOCOL IN", "SPC-4 6.37", in, nothing, (*Drive).securityProtocolIn, 0xFF, 0xFF, 0xFF, 0x80, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0, ctl),
 	0xA3: rows{
 		spc.ReportIdentifyingInformation[*Drive](),
 		spc.ReportTargetPortGroups[*Drive](),
@@ -110,5 +111,6 @@ var commands = scsi.Table[*Drive]{
 		spc.SetIdentifyingInformation[*Drive](),
 		spc.SetTimestamp[*Drive](),
 	},
+	0xB5: cmd("SECURITY PROTOCOL OUT", "SPC-4 6.38", out, nothing, (*Drive).securityProtocolOut, 0xFF, 0xFF, 0xFF, 0x80, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0, ctl),
 	0xAB: action(0x01, cmd("READ MEDIA SERIAL NUMBER", "SPC-4 6.22", in, present, (*Drive).readMediaSerialNumber, 0x1F, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0, ctl)),
 }

@@ -99,6 +99,7 @@ type Drive struct {
 	codec     codecChoice
 	alerts    page.TapeAlerts
 	overwrite overwrite
+	crypt     encryption
 	proposed  *partitioning    // checked, before MODE SELECT commits it
 	last      libcart.Counters // of the last medium
 	past      libcart.Counters // of all media that are not in the drive any more
@@ -184,7 +185,7 @@ func New(o Options) (*Drive, error) {
 	if err := d.newCore(d.saved); err != nil {
 		return nil, fmt.Errorf("ssc: model %s: %w", o.Personality.Name, err)
 	}
-	table, err := commands.Finish(o.Personality.WithoutCommands...)
+	table, err := commands.Finish(d.withoutCommands()...)
 	if err != nil {
 		return nil, fmt.Errorf("ssc: model %s: %w", o.Personality.Name, err)
 	}
@@ -192,6 +193,7 @@ func New(o Options) (*Drive, error) {
 		return nil, fmt.Errorf("ssc: model %s: %w", o.Personality.Name, err)
 	}
 	reportExceptions(table)
+	watchReservations(table)
 	d.SetCommands(table.Commands())
 	d.server = scsi.NewDeviceServer(d, table, scsi.Options{
 		Log: o.Log, Trace: o.Trace, ValidateReserved: o.Personality.Has(personality.ValidateReserved),
@@ -229,6 +231,7 @@ func (d *Drive) Model() *personality.Drive { return d.model }
 // server. The cartridge stays in the drive for the next start.
 func (d *Drive) Close() error {
 	d.server.Close()
+	d.forgetKeys()
 	if d.in == nil || d.in.cart == nil {
 		return nil
 	}
@@ -254,6 +257,7 @@ func (d *Drive) NexusDetached(n *scsi.Nexus, e scsi.NexusEvent) {
 	if e == scsi.NexusReinstated {
 		return
 	}
+	d.forgetNexus(n)
 	delete(d.nexuses, n)
 }
 
@@ -265,6 +269,7 @@ func (d *Drive) Reset() {
 		*s = nexusState{}
 	}
 	d.buffer = 1
+	d.forgetKeys()
 	d.takeModes()
 }
 

@@ -142,7 +142,7 @@ func (d *Drive) readBack(t *scsi.Task, most int, reverse bool) (int64, error) {
 		return 0, senseFor(err)
 	}
 	here := c.Position()
-	o, err := c.Read(most)
+	o, err := d.readBlock(t.Nexus, most)
 	if err != nil {
 		return 0, d.readError(err)
 	}

@@ -271,8 +271,8 @@ func (d *Drive) bindVolumeStatistics(l *page.Logs) {
 	})
 	c(0x0080, func() uint64 { return uint64(flag(d.in.loaded() && (d.in.info.WriteProtected || d.in.readOnly), 1)) })
 	c(0x0081, func() uint64 { return uint64(flag(d.in.loaded() && d.in.kind == personality.KindWORM, 1)) })
-	l.Bind(0x17, 0, 0x0200, d.perPartition(6, func(libcart.Capacity) uint64 { return math.MaxUint64 }))
-	l.Bind(0x17, 0, 0x0201, d.perPartition(6, func(libcart.Capacity) uint64 { return math.MaxUint64 }))
+	l.Bind(0x17, 0, 0x0200, d.firstObjects(attrFirstEncrypted))
+	l.Bind(0x17, 0, 0x0201, d.firstObjects(attrFirstUnencrypted))
 	l.Bind(0x17, 0, 0x0202, d.perPartition(4, func(c libcart.Capacity) uint64 { return uint64(c.Max) / mega }))
 	l.Bind(0x17, 0, 0x0203, d.perPartition(4, func(c libcart.Capacity) uint64 { return uint64(c.Used) / mega }))
 	l.Bind(0x17, 0, 0x0204, d.perPartition(4, func(c libcart.Capacity) uint64 {

@@ -39,7 +39,7 @@ func (d *Drive) mediumHeader() page.Header {
 }
 
 // liveModePage fills in the dynamic fields of a mode page.
-func (d *Drive) liveModePage(_ *scsi.Nexus, m *page.Mode, b page.Image) {
+func (d *Drive) liveModePage(n *scsi.Nexus, m *page.Mode, b page.Image) {
 	put := func(field string, v uint64) {
 		if f := m.Fields.Find(field); f != nil {
 			b.Put(f, v)
@@ -55,6 +55,10 @@ func (d *Drive) liveModePage(_ *scsi.Nexus, m *page.Mode, b page.Image) {
 	case m.Code == 0x23:
 		if d.in.loaded() && (d.in.info.WriteProtected || d.in.readOnly) {
 			put("WRITE PROTECT", 0x80)
+		}
+	case m.Code == 0x24:
+		if p := d.crypt.effective(n); p != nil {
+			put("ENCR_E", uint64(flag(p.encrypt != encryptOff, 1)))
 		}
 	case m.Code == 0x1D:
 		if d.in.loaded() && d.in.info.Kind == libcart.WORM {

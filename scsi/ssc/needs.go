@@ -97,7 +97,7 @@ func (d *Drive) mayWrite() error {
 
 // promptRead reports that a READ would not wait for anything.
 func (d *Drive) promptRead(t *scsi.Task) bool {
-	return d.in.loaded() && !d.motion.running() && d.delays.Rate == 0 && d.in.cart.ReadReady()
+	return d.in.loaded() && !d.motion.running() && d.delays.Rate == 0 && d.in.cart.ReadReady() && d.decipherReady(t.Nexus)
 }
 
 // promptWrite reports that a WRITE would not wait for anything.
@@ -106,5 +106,5 @@ func (d *Drive) promptWrite(t *scsi.Task) bool {
 		d.in.appendAt != d.in.cart.Position() {
 		return false
 	}
-	return !d.in.cart.WriteWouldWait(len(t.Out.B))
+	return d.cipherReady(t.Nexus) && !d.in.cart.WriteWouldWait(len(t.Out.B))
 }

@@ -29,7 +29,7 @@ func (d *Drive) read(t *scsi.Task, fixed, sili bool, length uint32) error {
 
 // readVariable reads one block of at most length bytes.
 func (d *Drive) readVariable(t *scsi.Task, n *nexusState, length int, sili bool) error {
-	o, err := d.in.cart.Read(length)
+	o, err := d.readBlock(t.Nexus, length)
 	if err != nil {
 		return withInformation(d.readError(err), int64(length))
 	}
@@ -60,7 +60,7 @@ func (d *Drive) readFixed(t *scsi.Task, n *nexusState, count uint32) error {
 			Because("%d blocks of %d bytes are more than one command can carry", count, want), int64(count))
 	}
 	for left := int64(count); left > 0; left-- {
-		o, err := d.in.cart.Read(want)
+		o, err := d.readBlock(t.Nexus, want)
 		if err != nil {
 			return withInformation(d.readError(err), left)
 		}

@@ -26,6 +26,10 @@ var senseOf = []struct {
 	{err: libcart.ErrReadOnly, key: scsi.DataProtect, asc: scsi.WriteProtected},
 	{err: libcart.ErrPartition, key: scsi.IllegalRequest, asc: scsi.InvalidFieldInCDB},
 	{err: libcart.ErrAttribute, key: scsi.IllegalRequest, asc: scsi.InvalidFieldInParameterList},
+	{err: libcart.ErrEncrypted, key: scsi.DataProtect, asc: scsi.UnableToDecryptData},
+	{err: libcart.ErrWrongKey, key: scsi.DataProtect, asc: scsi.IncorrectDataEncryptionKey},
+	{err: libcart.ErrTampered, key: scsi.DataProtect, asc: scsi.CryptographicIntegrityValidationFailed},
+	{err: libcart.ErrSealed, key: scsi.DataProtect, asc: scsi.SecurityError},
 	{err: libcart.ErrVersion, key: scsi.MediumError, asc: scsi.UnknownFormat},
 	{err: libcart.ErrInUse, key: scsi.NotReady, asc: scsi.NotReadyCauseNotReportable},
 }

@@ -18,6 +18,7 @@ const (
 	alertCapacityReduced    = 0x31
 	alertLoadFailed         = 0x37
 	alertWORMIntegrity      = 0x3B
+	alertEncryptionPolicy   = 0x3D
 	alertWORMOverwrite      = 0x3C
 )
 

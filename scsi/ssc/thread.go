@@ -73,6 +73,7 @@ func (d *Drive) unthread(hold bool) error {
 	err := m.cart.Close()
 	d.past = add(d.past, m.cart.Counters())
 	m.cart = nil
+	d.demounted()
 	d.overwrite.cancel()
 	d.publish()
 	if merr := d.remember(); merr != nil {

@@ -43,7 +43,7 @@ func (d *Drive) verify(t *scsi.Task, v verification) error {
 		if v.length == 0 {
 			return nil
 		}
-		actual, err := d.verifyBlock(n, int(v.length))
+		actual, err := d.verifyBlock(t, n, int(v.length))
 		if err != nil {
 			return withInformation(err, int64(v.length))
 		}
@@ -60,7 +60,7 @@ func (d *Drive) verify(t *scsi.Task, v verification) error {
 		if t.Aborted() {
 			return scsi.TaskAborted
 		}
-		actual, err := d.verifyBlock(n, want)
+		actual, err := d.verifyBlock(t, n, want)
 		if err != nil {
 			return withInformation(err, int64(left))
 		}
@@ -78,7 +78,7 @@ func (d *Drive) verifyOver(t *scsi.Task, v verification) error {
 		if t.Aborted() {
 			return scsi.TaskAborted
 		}
-		_, err := d.verifyBlock(n, 0)
+		_, err := d.verifyBlock(t, n, 0)
 		s, ok := err.(*scsi.Sense)
 		switch {
 		case err == nil:
@@ -95,8 +95,8 @@ func (d *Drive) verifyOver(t *scsi.Task, v verification) error {
 
 // verifyBlock reads one object and returns the length of the block as an
 // initiator would get it.
-func (d *Drive) verifyBlock(n *nexusState, most int) (int, error) {
-	o, err := d.in.cart.Read(most)
+func (d *Drive) verifyBlock(t *scsi.Task, n *nexusState, most int) (int, error) {
+	o, err := d.readBlock(t.Nexus, most)
 	if errors.Is(err, libcart.ErrDamaged) {
 		return 0, d.readError(err)
 	}

@@ -55,6 +55,9 @@ func (d *Drive) write(t *scsi.Task, fixed bool, length uint32) error {
 			return withInformation(senseGuard, int64(length))
 		}
 	}
+	if err := d.prepareWrite(t.Nexus, size-guard); err != nil {
+		return err
+	}
 	if err := d.beforeChange(); err != nil {
 		return err
 	}
@@ -66,14 +69,14 @@ func (d *Drive) write(t *scsi.Task, fixed bool, length uint32) error {
 	if count == 1 {
 		b := t.TakeOut()
 		b.B = b.B[:size-guard]
-		if zone, err = d.in.cart.Write(b); err != nil {
+		if zone, err = d.writeBlock(t.Nexus, b); err != nil {
 			return withInformation(d.writeError(err), int64(length))
 		}
 	}
 	for i := 0; count > 1 && i < good; i++ {
 		b := buffer.Default.Get(size - guard)
 		copy(b.B, data[i*size:])
-		if zone, err = d.in.cart.Write(b); err != nil {
+		if zone, err = d.writeBlock(t.Nexus, b); err != nil {
 			return withInformation(d.writeError(err), int64(count-i))
 		}
 		if zone != libcart.ZoneFree && i+1 < count {
