@@ -20,7 +20,9 @@ func TestMetricsPage(t *testing.T) {
 		"in the formats of Prometheus and OpenMetrics, when vtl.yaml has `metrics: {listen: ADDRESS}`. " +
 		"All that belongs to a device has the labels `kind` (library or drive) and `id`. Counters begin with the daemon " +
 		"unless it says otherwise.\n\n| metric | type | further labels | what |\n| --- | --- | --- | --- |\n")
-	row := func(name, kind, labels, help string) { fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", name, kind, labels, help) }
+	row := func(name, kind, labels, help string) {
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", name, kind, labels, help)
+	}
 	row("vtl_build_info", "gauge", "version (not of a device)", "The version of the suite's portal.")
 	row("vtl_portal_handed_over_total", "counter", "(not of a device)", "Connections that the portal has handed to the daemon of their target.")
 	row("vtl_portal_start_time_seconds", "gauge", "(not of a device)", "When the portal was started, in seconds since 1970.")
