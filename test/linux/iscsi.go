@@ -81,6 +81,7 @@ type Device struct {
 	Session string // directory in /sys
 	Tape    string // /dev/nst0
 	Changer string // /dev/sch0
+	Disc    string // /dev/sr0
 	Generic string // /dev/sg0
 }
 
@@ -112,8 +113,9 @@ func find(initiator, target string) (Device, bool) {
 		d := Device{Target: target, Session: s}
 		d.Tape = node(s, "scsi_tape/nst[0-9]*", "nst0", "nst1", "nst2", "nst3", "nst4", "nst5", "nst6", "nst7")
 		d.Changer = node(s, "scsi_changer/sch*")
+		d.Disc = node(s, "block/sr[0-9]*")
 		d.Generic = node(s, "scsi_generic/sg*")
-		if d.Generic != "" && (d.Tape != "" || d.Changer != "") {
+		if d.Generic != "" && (d.Tape != "" || d.Changer != "" || d.Disc != "") {
 			return d, true
 		}
 	}

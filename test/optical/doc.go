@@ -1,0 +1,3 @@
+// Package optical runs burning programs against optical drives of the suite, on a
+// real Linux kernel: xorriso, growisofs, wodim, cdrskin, mount.
+package optical
