@@ -140,3 +140,15 @@ func (tb Table[D]) Finish(without ...string) (*Table[D], error) {
 	}
 	return &out, nil
 }
+
+// SetAccess changes how the commands of the given names stand towards another's
+// reservation, for devices that differ from the standard there.
+func (tb *Table[D]) SetAccess(a Access, names ...string) {
+	for _, rows := range tb {
+		for i := range rows {
+			if slices.Contains(names, rows[i].Name) {
+				rows[i].Access = a
+			}
+		}
+	}
+}

@@ -35,12 +35,13 @@ const (
 	Partitions       Capability = "partitions"        // FORMAT MEDIUM, mode page 11h
 	Encryption       Capability = "encryption"        // SECURITY PROTOCOL 20h
 	ValidateReserved Capability = "validate-reserved" // reserved CDB bits are refused
+	OpenModeSense    Capability = "open-mode-sense"   // MODE SENSE passes another's reservation
 	IgnorePF         Capability = "ignore-pf"         // MODE SELECT does not check PF
 	MediumTypeReport Capability = "medium-type-report"
 )
 
 var capabilities = []Capability{Compression, WORM, EarlyWarning, ProgrammableEW, AppendOnly, LBPReedSolomon,
-	LBPCRC32C, Partitions, Encryption, ValidateReserved, IgnorePF, MediumTypeReport}
+	LBPCRC32C, Partitions, Encryption, ValidateReserved, OpenModeSense, IgnorePF, MediumTypeReport}
 
 // Drive is a drive model.
 type Drive struct {

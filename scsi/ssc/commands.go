@@ -69,7 +69,7 @@ var commands = scsi.Table[*Drive]{
 	0x16: rows{spc.Reserve6[*Drive]()},
 	0x17: rows{spc.Release6[*Drive]()},
 	0x19: cmd("ERASE(6)", "SSC-4 6.2", none, writable, (*Drive).erase6, 0x03, 0, 0, 0, ctl),
-	0x1A: shared(rows{spc.ModeSense6[*Drive]()}), // as the LTO drives have it
+	0x1A: rows{spc.ModeSense6[*Drive]()},
 	0x1B: cmd("LOAD UNLOAD", "SSC-4 7.3", none, nothing, (*Drive).loadUnload, 0x01, 0, 0, 0x0F, ctl),
 	0x1C: rows{spc.ReceiveDiagnosticResults[*Drive]()},
 	0x1D: rows{spc.SendDiagnostic[*Drive]()},
@@ -84,7 +84,7 @@ var commands = scsi.Table[*Drive]{
 	0x55: rows{spc.ModeSelect10[*Drive]()},
 	0x56: rows{spc.Reserve10[*Drive]()},
 	0x57: rows{spc.Release10[*Drive]()},
-	0x5A: shared(rows{spc.ModeSense10[*Drive]()}),
+	0x5A: rows{spc.ModeSense10[*Drive]()},
 	0x5E: spc.PersistentReserveIn[*Drive](),
 	0x5F: spc.PersistentReserveOut[*Drive](),
 	0x80: cmd("WRITE FILEMARKS(16)", "SSC-4 5.7", none, loaded, (*Drive).writeFilemarks16, 0x0D, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, ctl),

@@ -189,6 +189,9 @@ func New(o Options) (*Drive, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ssc: model %s: %w", o.Personality.Name, err)
 	}
+	if o.Personality.Has(personality.OpenModeSense) {
+		table.SetAccess(scsi.Unrestricted, "MODE SENSE(6)", "MODE SENSE(10)")
+	}
 	if err := applyTimeouts(table, o.Personality.Timeouts); err != nil {
 		return nil, fmt.Errorf("ssc: model %s: %w", o.Personality.Name, err)
 	}
