@@ -26,7 +26,7 @@ import (
 
 // tools are the programs that the tests run; make deps installs them.
 var tools = []string{"iscsiadm", "iscsid", "mtx", "tapeinfo", "loaderinfo", "mt", "tar", "lsscsi", "tc",
-	"sg_inq", "sg_vpd", "sg_modes", "sg_logs", "sg_opcodes", "sg_luns", "sg_turs", "sg_persist", "sg_readcap", "sg_read_attr"}
+	"sg_inq", "sg_vpd", "sg_modes", "sg_logs", "sg_opcodes", "sg_luns", "sg_turs", "sg_persist", "sg_readcap", "sg_read_attr", "stenc"}
 
 func TestMain(m *testing.M) {
 	guest.Main()
