@@ -25,7 +25,7 @@ const root = "../.."
 // programs are the programs and the sections of their manual pages.
 var programs = []struct{ name, dir, section string }{
 	{"vtlcmd", "vtlcmd", "1"}, {"mktape", "mktape", "1"}, {"dumptape", "dumptape", "1"},
-	{"vtlportal", "vtlportal", "8"}, {"vtllibrary", "vtllibrary", "8"}, {"vtltape", "vtltape", "8"}, {"vtl-units", "systemd/units", "8"},
+	{"vtlportal", "vtlportal", "8"}, {"vtllibrary", "vtllibrary", "8"}, {"vtltape", "vtltape", "8"}, {"vtloptical", "vtloptical", "8"}, {"vtl-units", "systemd/units", "8"},
 }
 
 // helps runs each program once.

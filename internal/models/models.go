@@ -24,7 +24,7 @@ func Checks(dir, listen string) config.Checks {
 			return err
 		}),
 		RecorderModel: once(func(name string) error {
-			_, err := personality.LoadRecorder(name, dir)
+			_, err := personality.LoadRecorder(name, dirs(dir)...)
 			return err
 		}),
 		Medium: checkMedium(dir),

@@ -76,6 +76,9 @@ func generate(s *config.Suite, dir string) error {
 	for _, o := range s.Optical {
 		all = append(all, writeDropIn(dir, unitOf(config.KindOptical, o.ID), homeSettings(o.Home)))
 	}
+	for _, o := range s.Optical {
+		all = append(all, writeDropIn(dir, unitOf(config.KindOptical, o.ID), homeSettings(o.Home)))
+	}
 	return errors.Join(all...)
 }
 

@@ -1,6 +1,7 @@
 // Units tells systemd which devices a suite has. As a generator
 // (systemd.generator(7), three directories as arguments) it turns the
-// configuration into instances of vtllibrary@.service and vtltape@.service;
+// configuration into instances of vtllibrary@.service, vtltape@.service and
+// vtloptical@.service;
 // as `vtl-units apply`, which a path unit runs, it starts and stops what a
 // changed configuration has gained and lost.
 package main

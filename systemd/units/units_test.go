@@ -27,6 +27,8 @@ libraries:
 drives:
   - {id: 20, model: ibm-ult3580-td9, serial: D20}
   - {id: 21, model: ibm-ult3580-td9, serial: D21, home: /root/tapes}
+optical:
+  - {id: 30, model: bd-recorder, serial: O30, home: /srv/discs}
 `
 
 // place writes a configuration and returns its places.
@@ -70,6 +72,7 @@ func TestGenerate(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `vtl.target.wants/vtllibrary@10.service -> vtllibrary@.service
+vtl.target.wants/vtloptical@30.service -> vtloptical@.service
 vtl.target.wants/vtltape@11.service -> vtltape@.service
 vtl.target.wants/vtltape@12.service -> vtltape@.service
 vtl.target.wants/vtltape@20.service -> vtltape@.service
@@ -79,6 +82,9 @@ vtllibrary@10.service.d/50-vtl-yaml.conf:
 After=vtltape@11.service vtltape@12.service
 [Service]
 ReadWritePaths=-"/srv/tapes/100%% \"full\""
+vtloptical@30.service.d/50-vtl-yaml.conf:
+[Service]
+ReadWritePaths=-"/srv/discs"
 vtltape@11.service.d/50-vtl-yaml.conf:
 [Service]
 ReadWritePaths=-"/srv/tapes/100%% \"full\""
