@@ -47,6 +47,10 @@ unit: build ## the tests that need nothing but Go
 e2e: build ## the suite on a real Linux kernel: st, ch, sg, open-iscsi, tar, mtx, mt, sg3-utils
 	$(E2E) -timeout 8m ./etc ./test/guest ./test/initiators ./test/e2e
 
+.PHONY: optical
+optical: build ## optical drives on a real Linux kernel: xorriso, growisofs, wodim, cdrskin, mount
+	$(E2E) -timeout 20m ./test/optical
+
 .PHONY: systemd
 systemd: build ## the suite as a service of systemd, in the guest
 	$(E2E) -timeout 8m ./test/systemd
@@ -90,6 +94,10 @@ install: build ## install programs, units, manual pages and examples below DESTD
 .PHONY: uninstall
 uninstall: ## remove what install installed; configuration and cartridges stay
 	DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' scripts/install uninstall
+
+.PHONY: dist
+dist: ## a .deb, an .rpm and a tarball for amd64 and arm64 in dist/
+	scripts/dist
 
 .PHONY: clean
 clean: ## remove what was built

@@ -106,8 +106,9 @@ func TestEmptyFile(t *testing.T) {
 	linux.Run(t, "xorriso -outdev %s -map %s/session1 /session1 -close on -commit 2>&1", r.drive.Disc, r.tree)
 	linux.Want(t, "xorriso -toc", linux.Run(t, "xorriso -indev %s -toc 2>&1", r.drive.Disc), `Media current: DVD-ROM`)
 	r.compare(1)
-	linux.Run(t, "mount -o loop,ro -t iso9660 %s %s && diff -r %s/session1 %s/session1 && umount %s || xorriso -indev stdio:%s -extract /session1 %s/out && diff -r %s/session1 %s/out",
-		iso, r.mount, r.tree, r.mount, r.mount, iso, r.Dir, r.tree, r.Dir)
+	out := filepath.Join(t.TempDir(), "out") // the image alone, as any program reads it
+	linux.Run(t, "xorriso -osirrox on -indev stdio:%s -extract /session1 %s 2>&1", iso, out)
+	linux.Run(t, "diff -r %s/session1 %s", r.tree, out)
 }
 
 // TestSessions: xorriso writes three sessions to each medium and checks the sums
