@@ -42,7 +42,7 @@ func (d *Drive) load(t *scsi.Task, immed bool) error {
 		d.positionKnown()
 		return d.finish(t, immed, rewinding, d.delays.Rewind)
 	}
-	if err := d.thread(); err != nil {
+	if err := d.reload(); err != nil {
 		return d.loadSense(err)
 	}
 	d.server.Attend(scsi.NotReadyToReadyChange, t.Nexus)

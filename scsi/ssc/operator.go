@@ -123,7 +123,7 @@ func (d *Drive) Load(ctx context.Context) error {
 		if d.in.loaded() {
 			return nil
 		}
-		if err := d.thread(); err != nil {
+		if err := d.reload(); err != nil {
 			return err
 		}
 		d.server.Attend(scsi.NotReadyToReadyChange, nil)

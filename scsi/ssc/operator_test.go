@@ -291,3 +291,28 @@ func TestSetCompression(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestLoadIsRemembered: a medium that was unloaded and loaded again by the
+// initiator is loaded after a restart, too.
+func TestLoadIsRemembered(t *testing.T) {
+	r := newRig(t, "ibm-ult3580-td9")
+	r.insert("VTL001L9")
+	r.want(good, unload)
+	r.want(good, loadCDB)
+	if err := r.drive.Close(); err != nil {
+		t.Fatal(err)
+	}
+	d, err := New(r.drive.opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Resume(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if s := d.State(); !s.Loaded {
+		t.Errorf("after a restart: %+v", s)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

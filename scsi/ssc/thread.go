@@ -47,6 +47,19 @@ func (d *Drive) thread() error {
 	return nil
 }
 
+// reload threads again what had been unloaded and stayed in the drive, and notes
+// it where it survives a restart.
+func (d *Drive) reload() error {
+	if err := d.thread(); err != nil {
+		return err
+	}
+	if err := d.remember(); err != nil {
+		d.log.Error("the drive's memory was not saved", "err", err)
+	}
+	d.event("loaded", d.in.barcode, "%s %s", d.in.info.Medium, d.in.kind)
+	return nil
+}
+
 // peek reads what a cartridge is that stays unloaded in the drive.
 func (d *Drive) peek() error {
 	o := d.cartridgeOptions()
