@@ -99,6 +99,12 @@ uninstall: ## remove what install installed; configuration and cartridges stay
 dist: ## a .deb, an .rpm and a tarball for amd64 and arm64 in dist/
 	scripts/dist
 
+.PHONY: packages
+packages: ## install, upgrade and remove the Debian package in the guest
+	VERSION=0.0.1-test.1 ARCHES=amd64 scripts/dist >/dev/null
+	VERSION=0.0.1-test.2 ARCHES=amd64 scripts/dist >/dev/null
+	$(E2E) -timeout 5m ./test/packages
+
 .PHONY: clean
 clean: ## remove what was built
 	rm -rf bin dist

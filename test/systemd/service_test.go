@@ -65,7 +65,7 @@ func TestService(t *testing.T) {
 		name string
 		run  func(*testing.T)
 	}{
-		{"start", start}, {"hardened", hardened}, {"backup", backup}, {"crash", crash}, {"hang", hang},
+		{"start", start}, {"udev", udev}, {"hardened", hardened}, {"backup", backup}, {"crash", crash}, {"hang", hang},
 		{"reload", reload}, {"devices", devices}, {"home", home}, {"refused", refused}, {"broken device", brokenDevice}, {"stop", stop},
 		{"uninstall", uninstall},
 	} {
@@ -73,6 +73,28 @@ func TestService(t *testing.T) {
 			return
 		}
 	}
+}
+
+// udev: the rules of the documentation make the names that it says.
+func udev(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "attach", "by-id.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rules strings.Builder
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "    ") && strings.Contains(line, "==") {
+			rules.WriteString(strings.TrimSpace(line) + "\n")
+		}
+	}
+	if err := os.WriteFile("/etc/udev/rules.d/70-vtl.rules", []byte(rules.String()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	must(t, "udevadm control --reload && udevadm trigger && udevadm settle")
+	if got := must(t, "ls /dev/vtl | LC_ALL=C sort | paste -sd ' '"); got != "VTL0000011 VTL0000011-sg VTL0000012 VTL0000012-sg VTL0000013 VTL0000013-sg VTL0000014 VTL0000014-sg library10" {
+		t.Errorf("/dev/vtl has %s", got)
+	}
+	must(t, "test -e /dev/tape/by-id/scsi-VTL0000011-nst && test -e /dev/tape/by-id/scsi-VTL0000010_0400")
 }
 
 // start: when systemctl returns every target answers.
