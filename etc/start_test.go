@@ -3,8 +3,13 @@
 package etc
 
 import (
+	"bufio"
+	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 
 	"govtl/test/suite"
@@ -29,5 +34,51 @@ func TestStart(t *testing.T) {
 			}
 			suite.Start(t, suite.Options{Dir: dir, Config: string(text)})
 		})
+	}
+}
+
+// TestContainer runs what the container's image runs, on its volume: an empty
+// directory the first time.
+func TestContainer(t *testing.T) {
+	bin := suite.Bin(t)
+	dir := t.TempDir()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	listener.Close()
+	entrypoint := func(args ...string) *exec.Cmd {
+		cmd := exec.CommandContext(t.Context(), "../packaging/entrypoint", args...)
+		cmd.Env = append(os.Environ(), "VTL_DIR="+dir, "VTL_EXAMPLES=.", "PATH="+bin+":"+os.Getenv("PATH"))
+		cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+		return cmd
+	}
+	up := entrypoint("--listen", address, "up")
+	out, err := up.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := up.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var said []string
+	lines := bufio.NewScanner(out)
+	for lines.Scan() && !strings.HasPrefix(lines.Text(), "ready") {
+		said = append(said, lines.Text())
+	}
+	if status, err := entrypoint("status").CombinedOutput(); err != nil || !strings.Contains(string(status), "library 10") {
+		t.Errorf("status: %s, %v; the suite said %q", status, err, said)
+	}
+	if err := up.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	for lines.Scan() {
+	}
+	if err := up.Wait(); err != nil {
+		t.Errorf("it ended with %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "vtl.yaml")); err != nil {
+		t.Error(err)
 	}
 }
