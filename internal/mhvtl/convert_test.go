@@ -600,3 +600,26 @@ func FuzzMemory(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkConvert converts a tape of blocks of 256 KiB, reading back included.
+func BenchmarkConvert(b *testing.B) {
+	for name, store := range map[string]int{"none": storeRaw, "zlib": storeZlib, "lzo": storeLZO} {
+		b.Run(name, func(b *testing.B) {
+			m := randomModel(1, 1)
+			m.parts[0], m.crc, m.oldCRC, m.store = nil, true, false, inTurn(store)
+			for len(m.parts[0]) < 128 {
+				m.parts[0] = append(m.parts[0], bytes.Repeat(sample(), 3)[:256<<10])
+			}
+			source := m.write(b, Version6, false)
+			dir := b.TempDir()
+			b.SetBytes(128 * 256 << 10)
+			for n := 0; b.Loop(); n++ {
+				to := filepath.Join(dir, fmt.Sprint(n))
+				if _, err := Convert(b.Context(), source, to, ConvertOptions{}); err != nil {
+					b.Fatal(err)
+				}
+				os.RemoveAll(to)
+			}
+		})
+	}
+}
