@@ -20,6 +20,10 @@ const (
 	// It doubles as it is used up.
 	sequential = 2
 	firstAhead = 4
+
+	// dropStep is how much of the file leaves the page cache at a time behind a
+	// sequential reader: what it goes through need not be what the machine has.
+	dropStep = 4 << 20
 )
 
 // ahead reads the objects behind the position before they are asked for, and
@@ -40,6 +44,7 @@ type ahead struct {
 	bytes   int64   // in slots that are done or being read
 	row     int     // reads in a row
 	busy    int     // workers that are reading
+	dropped int64   // the page cache has let go of the file before this; -1: none yet
 	active  bool
 	broken  bool // what comes next cannot be read so: claim stands
 	closed  bool
@@ -117,6 +122,7 @@ func (a *ahead) start() {
 	}
 	a.active, a.broken = true, false
 	a.claim, a.window, a.page.n = a.head, firstAhead, 0
+	a.dropped = -1
 	a.work.Broadcast()
 }
 
@@ -158,36 +164,72 @@ func (a *ahead) close() {
 
 // run is one worker.
 func (a *ahead) run() {
-	var z recordReader
+	var g batch
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for {
-		for !a.closed && (!a.active || a.broken || a.claim >= a.head+a.window || a.bytes >= a.limit) {
+		for !a.closed && (!a.active || a.broken || !a.mayClaim()) {
 			a.work.Wait()
 		}
 		if a.closed {
 			return
 		}
-		p, object := a.part, a.claim
-		var e format.Entry
-		if !a.entry(p, &e, object) {
-			a.broken = true
+		p, first := a.part, a.claim
+		for g.reset(); a.mayClaim(); {
+			var e format.Entry
+			if !a.entry(p, &e, a.claim) {
+				a.broken = true
+				break
+			}
+			if !g.add(e) {
+				break
+			}
+			a.claim++
+			a.bytes += int64(e.Length)
+		}
+		if g.n == 0 {
 			a.done.Broadcast()
 			continue
 		}
-		a.claim++
-		a.bytes += int64(e.Length)
 		a.busy++
-		z.cipher = a.cipher
+		g.reader.cipher = a.cipher
+		drop, behind := a.letGo(g.entries[0].Offset)
 		a.mu.Unlock()
 
-		b, err := z.read(p, object, e)
+		if behind > drop {
+			p.data.Drop(drop, behind-drop)
+		}
+		g.load(p)
+		for i := range g.n {
+			object := first + uint64(i)
+			b, err := g.take(p, object, i)
+			a.mu.Lock()
+			*a.at(object) = aheadSlot{entry: g.entries[i], block: b, seal: g.reader.seal, err: err, done: true}
+			a.done.Broadcast()
+			a.mu.Unlock()
+		}
 
 		a.mu.Lock()
 		a.busy--
-		*a.at(object) = aheadSlot{entry: e, block: b, seal: z.seal, err: err, done: true}
 		a.done.Broadcast()
 	}
+}
+
+// mayClaim says that another object may be read now. mu is held.
+func (a *ahead) mayClaim() bool { return a.claim < a.head+a.window && a.bytes < a.limit }
+
+// letGo returns the part of the file that is not to stay in memory any longer, now
+// that a record at an offset is read; an empty one most of the time. mu is held.
+func (a *ahead) letGo(offset int64) (from, to int64) {
+	if a.dropped < 0 {
+		a.dropped = offset - offset%dropStep
+	}
+	if offset-a.dropped < 2*dropStep {
+		return 0, 0
+	}
+	from, to = a.dropped, a.dropped+dropStep
+	a.dropped = to
+	return from, to
 }
 
 // entry finds an index entry, from memory or the index file, and returns false at

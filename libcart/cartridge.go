@@ -40,6 +40,8 @@ type Cartridge struct {
 	syncs   sync.WaitGroup // synchronisations that go on after their caller left
 	started bool
 
+	disposals sync.WaitGroup // recordings that are being given back to the file system
+
 	reader recordReader // of the owner
 	ahead  ahead
 	closed bool

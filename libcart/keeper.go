@@ -12,6 +12,16 @@ const (
 	// the synchronisation that will wait for them.
 	flushStep = 8 << 20
 
+	// behindBytes is how far behind the end the disk is waited for and the page
+	// cache let go. So a streaming writer goes through the same few megabytes of
+	// memory all the time, which are a processor's own, instead of through all
+	// that the machine has, and evicts nobody's files.
+	behindBytes = 2 * flushStep
+
+	// aheadOfDisk bounds what the disk has not written yet: a synchronisation
+	// never waits for more than this and the drive buffer.
+	aheadOfDisk = 64 << 20
+
 	// syncBytes and syncRecords bound what is not durable, so that what a
 	// crash leaves to be verified, and what waits in memory for its index
 	// entry, has a bound too.
@@ -20,16 +30,23 @@ const (
 )
 
 // keeper is the goroutine behind the writer: it starts the disk on what was
-// appended, reserves room ahead, and synchronises when much has gathered.
+// appended, waits for what it was started on before, reserves room ahead, and
+// synchronises when much has gathered.
+//
+//	settled ──(behindBytes at least)── begun ──(under flushStep)── end
+//	   └─ on the disk, not cached         └─ handed to the disk
 type keeper struct {
-	c      *Cartridge
-	mu     sync.Mutex
-	wake   sync.Cond
-	part   *partition
-	end    int64 // of part
-	busy   bool
-	idle   sync.Cond // not busy
-	closed bool
+	c       *Cartridge
+	mu      sync.Mutex
+	wake    sync.Cond // end grew, or closed
+	idle    sync.Cond // not busy, or settled grew, or nobody is to wait any more
+	part    *partition
+	end     int64 // of part
+	begun   int64
+	settled int64
+	busy    bool
+	closed  bool
+	failed  bool
 }
 
 func newKeeper(c *Cartridge) *keeper {
@@ -38,12 +55,42 @@ func newKeeper(c *Cartridge) *keeper {
 	return k
 }
 
-// grown tells the keeper where a partition ends now.
-func (k *keeper) grown(p *partition, end int64) {
+// follow makes the keeper look after a partition that is about to be appended to.
+func (k *keeper) follow(p *partition, end int64) {
 	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.rest()
 	k.part, k.end = p, end
-	k.mu.Unlock()
+	k.begun = end - end%flushStep
+	k.settled = k.begun
+}
+
+// forget makes the keeper let go of a partition that is about to be closed. It
+// returns when it has.
+func (k *keeper) forget() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.rest()
+	k.part = nil
+}
+
+// rest waits until the keeper is at no file. mu is held.
+func (k *keeper) rest() {
+	for k.busy {
+		k.idle.Wait()
+	}
+}
+
+// grown tells the keeper where its partition ends now, and waits while the disk is
+// too far behind.
+func (k *keeper) grown(end int64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.end = end
 	k.wake.Signal()
+	for k.part != nil && k.end-k.settled > aheadOfDisk && !k.closed && !k.failed {
+		k.idle.Wait()
+	}
 }
 
 func (k *keeper) close() {
@@ -51,44 +98,74 @@ func (k *keeper) close() {
 	k.closed = true
 	k.mu.Unlock()
 	k.wake.Signal()
+	k.idle.Broadcast()
 }
 
 func (k *keeper) run() {
-	var part *partition
-	var flushed, seen int64
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var seen int64
 	for {
-		k.mu.Lock()
 		k.busy = false
 		k.idle.Broadcast()
-		for !k.closed && (k.part == nil || k.part == part && k.end == seen) {
+		for !k.closed && (k.part == nil || k.end == seen && k.begun-k.settled <= behindBytes) {
 			k.wake.Wait()
 		}
 		if k.closed {
-			k.mu.Unlock()
 			return
 		}
-		if k.part != part || k.end < flushed {
-			flushed = k.end - k.end%flushStep
-		}
-		part, seen = k.part, k.end
-		k.busy = true
+		part, from, to, behind := k.part, k.begun, k.end-k.end%flushStep, k.settled
+		seen, k.busy = k.end, true
 		k.mu.Unlock()
 
-		if to := seen - seen%flushStep; to > flushed {
-			// It is a hint: an error shows again at the synchronisation.
-			_ = part.data.Flush(flushed, to-flushed)
-			flushed = to
+		if to > from {
+			// It is a hint: an error shows again when it is waited for.
+			_ = part.data.Flush(from, to-from)
 		}
-		part.mu.Lock()
-		undurable, records := part.end-part.durable, part.objects-part.durableObjects
-		part.mu.Unlock()
-		k.reserveAhead(part)
-		if undurable > syncBytes || records > syncRecords {
-			if err := k.c.syncPartition(part); err != nil {
-				k.c.queue.fail(err)
+		var err error
+		if to-behind > behindBytes {
+			if err = k.settle(part, behind); err == nil {
+				behind += flushStep
 			}
 		}
+		if err == nil {
+			err = k.keep(part)
+		}
+		if err != nil {
+			k.c.queue.fail(err)
+		}
+		k.mu.Lock()
+		k.begun, k.settled = max(to, from), behind
+		k.failed = k.failed || err != nil
 	}
+}
+
+// settle waits for one step and lets go of its memory. An error is the one that
+// synchronising would have told, and now will not: it has to be kept.
+func (k *keeper) settle(p *partition, from int64) error {
+	p.syncMu.Lock()
+	defer p.syncMu.Unlock()
+	if p.failed == nil {
+		p.failed = p.data.Await(from, flushStep)
+	}
+	if p.failed != nil {
+		return fmt.Errorf("%w: %w", ErrWrite, p.failed)
+	}
+	p.data.Drop(from, flushStep)
+	return nil
+}
+
+// keep reserves room ahead, and synchronises a partition when much of it is not
+// durable.
+func (k *keeper) keep(p *partition) error {
+	p.mu.Lock()
+	undurable, records := p.end-p.durable, p.objects-p.durableObjects
+	p.mu.Unlock()
+	k.reserveAhead(p)
+	if undurable > syncBytes || records > syncRecords {
+		return k.c.syncPartition(p)
+	}
+	return nil
 }
 
 // reserveAhead reserves what may come next: what the drive buffer can hold, and
@@ -116,15 +193,4 @@ func (c *Cartridge) syncPartition(p *partition) error {
 		c.queue.fail(fmt.Errorf("%w: %w", ErrWrite, indexErr))
 	}
 	return nil
-}
-
-// forget makes the keeper let go of a partition that is about to be closed. It
-// returns when it has.
-func (k *keeper) forget() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.part, k.end = nil, 0
-	for k.busy {
-		k.idle.Wait()
-	}
 }

@@ -259,6 +259,9 @@ func (m missing) Size() (int64, error)                  { return 0, nil }
 func (m missing) Truncate(int64) error                  { return fs.ErrPermission }
 func (m missing) Sync() error                           { return nil }
 func (m missing) Flush(int64, int64) error              { return nil }
+func (m missing) Await(int64, int64) error              { return nil }
+func (m missing) Drop(int64, int64)                     {}
+func (m missing) Prefetch(int64, int64)                 {}
 func (m missing) Allocate(int64, int64) error           { return fs.ErrPermission }
 func (m missing) TryLock() error                        { return nil }
 

@@ -162,8 +162,9 @@ func (p *partition) writeEntries() error {
 //
 // Truncating is not one step on a disk: the rest of the last page may be cleared
 // before the file is shorter. So the index is cut first, and gets a mark that says
-// what has to be gone from the data file. It is durable before that is touched.
-func (p *partition) cut(object uint64, end int64, filemarks uint64, epoch uint32) (changed bool, err error) {
+// what has to be gone from the data file. It is durable before that is touched,
+// by shorten, which makes the data file end at an offset, durably.
+func (p *partition) cut(object uint64, end int64, filemarks uint64, epoch uint32, shorten func(*partition, int64) error) (changed bool, err error) {
 	p.syncMu.Lock()
 	defer p.syncMu.Unlock()
 	p.page.n = 0
@@ -195,10 +196,7 @@ func (p *partition) cut(object uint64, end int64, filemarks uint64, epoch uint32
 	if err := p.index.Sync(); err != nil {
 		return true, err
 	}
-	if err := p.data.Truncate(end); err != nil {
-		return true, err
-	}
-	if err := p.data.Sync(); err != nil {
+	if err := shorten(p, end); err != nil {
 		return true, err
 	}
 	p.mu.Lock()

@@ -107,15 +107,10 @@ func (z *recordReader) load(p *partition, object uint64, e format.Entry) (*buffe
 	if e.Kind == format.Lost {
 		return nil, errRecord
 	}
-	room := int(e.Stored)
-	if e.Aux > 0 {
-		room += format.TagSize
+	payload, err := payloadFor(&e)
+	if err != nil {
+		return nil, fmt.Errorf("object %d: %w", object, err)
 	}
-	if room > buffer.MaxSize {
-		return nil, fmt.Errorf("object %d: longer than any block", object)
-	}
-	payload := buffer.Default.Get(room)
-	payload.B = payload.B[:e.Stored]
 	z.bufs[0], z.bufs[1], z.bufs[2] = z.header[:], z.aux[:e.Aux], payload.B
 	bufs := z.bufs[:]
 	if e.Aux == 0 {
@@ -139,6 +134,20 @@ func (z *recordReader) load(p *partition, object uint64, e format.Entry) (*buffe
 		return nil, err
 	}
 	return payload, nil
+}
+
+// payloadFor returns a buffer as long as the payload of a record.
+func payloadFor(e *format.Entry) (*buffer.Buffer, error) {
+	room := int(e.Stored)
+	if e.Aux > 0 {
+		room += format.TagSize
+	}
+	if room > buffer.MaxSize {
+		return nil, errors.New("longer than any block")
+	}
+	b := buffer.Default.Get(room)
+	b.B = b.B[:e.Stored]
+	return b, nil
 }
 
 // decode decodes a record header and checks that it is the one that the index

@@ -125,6 +125,7 @@ func (c *Cartridge) beginAppend() error {
 		return err
 	}
 	c.start()
+	c.keeper.follow(p, p.written())
 	c.writing, c.appending = p, true
 	return nil
 }
@@ -144,7 +145,8 @@ func (c *Cartridge) cutHere(p *partition) error {
 		if err != nil {
 			return err
 		}
-		changed, err := p.cut(c.pos.Object, end, c.pos.Filemarks, epoch)
+		c.keeper.forget()
+		changed, err := p.cut(c.pos.Object, end, c.pos.Filemarks, epoch, c.shorten)
 		switch {
 		case err != nil && noRoom(err) && !changed:
 			return fmt.Errorf("%w: %w", ErrNoRoom, err)
@@ -184,6 +186,10 @@ func (c *Cartridge) admit(size int64, records uint64, keep int64) error {
 		}
 	}
 	err := p.room.reserve(c.fs, c.dir, p, end+size+keep, format.EntryOffset(objects+records))
+	if isNoRoom(err) { // there may be some when what was written over is gone
+		c.disposals.Wait()
+		err = p.room.reserve(c.fs, c.dir, p, end+size+keep, format.EntryOffset(objects+records))
+	}
 	if err != nil && !isNoRoom(err) {
 		return c.fail(err)
 	}

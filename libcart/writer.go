@@ -95,7 +95,7 @@ func (w *writer) blocks(q *queue) {
 			w.slots[i].block.Release()
 			w.slots[i].aux.Release()
 		}
-		w.c.keeper.grown(p, next.Offset)
+		w.c.keeper.grown(next.Offset)
 	}
 
 	q.mu.Lock()
@@ -137,7 +137,7 @@ func (w *writer) filemarks(q *queue, s *slot) {
 		}
 		if _, err = p.data.WriteAt(w.headers[:n*format.RecordSize], start); err == nil {
 			left -= uint32(n)
-			w.c.keeper.grown(p, next.Offset)
+			w.c.keeper.grown(next.Offset)
 			q.mu.Lock()
 			p.addAll(w.entries[:n])
 			s.filemarks = left

@@ -632,6 +632,12 @@ func (f *memFile) Lose() {
 
 func (f *memFile) Flush(int64, int64) error { return nil }
 
+func (f *memFile) Await(int64, int64) error { return nil }
+
+func (f *memFile) Drop(int64, int64) {}
+
+func (f *memFile) Prefetch(int64, int64) {}
+
 func (f *memFile) Allocate(off, n int64) error {
 	err := f.begin("allocate", true)
 	defer f.m.mu.Unlock()

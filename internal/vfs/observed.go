@@ -13,19 +13,19 @@ import (
 
 // Op is one operation that changes something or makes it durable.
 type Op struct {
-	// Kind is create, open, write, truncate, sync, allocate, rename, remove,
-	// removeall, mkdir, mkdirall or syncdir.
+	// Kind is create, open, write, truncate, sync, await, allocate, rename,
+	// remove, removeall, mkdir, mkdirall or syncdir.
 	Kind string
 	Name string // path
 	To   string // the other path of a rename
-	Off  int64  // of a write or allocate; the size of a truncate
-	N    int64  // bytes of a write or allocate
+	Off  int64  // of a write, await or allocate; the size of a truncate
+	N    int64  // bytes of a write, await or allocate
 }
 
 // String is the line of a log, with paths as they are.
 func (o Op) String() string {
 	switch o.Kind {
-	case "write", "allocate":
+	case "write", "await", "allocate":
 		return fmt.Sprintf("%s %s %d+%d", o.Kind, o.Name, o.Off, o.N)
 	case "truncate":
 		return fmt.Sprintf("%s %s %d", o.Kind, o.Name, o.Off)
@@ -165,6 +165,16 @@ func (f observedFile) Sync() error {
 		return pathErr("sync", f.Name(), err)
 	}
 	return f.File.Sync()
+}
+
+func (f observedFile) Await(off, n int64) error {
+	if err := f.see(Op{Kind: "await", Name: f.Name(), Off: off, N: n}); err != nil {
+		if l, ok := f.File.(interface{ Lose() }); ok {
+			l.Lose()
+		}
+		return pathErr("await", f.Name(), err)
+	}
+	return f.File.Await(off, n)
 }
 
 func (f observedFile) Allocate(off, n int64) error {

@@ -112,6 +112,23 @@ func (f osFile) Flush(off, n int64) error {
 	return unix.SyncFileRange(int(f.Fd()), off, n, unix.SYNC_FILE_RANGE_WRITE)
 }
 
+func (f osFile) Await(off, n int64) error {
+	const all = unix.SYNC_FILE_RANGE_WAIT_BEFORE | unix.SYNC_FILE_RANGE_WRITE | unix.SYNC_FILE_RANGE_WAIT_AFTER
+	for {
+		switch err := unix.SyncFileRange(int(f.Fd()), off, n, all); err {
+		case unix.EINTR:
+		case nil, unix.ENOSYS, unix.EOPNOTSUPP:
+			return nil
+		default:
+			return &os.PathError{Op: "sync_file_range", Path: f.Name(), Err: err}
+		}
+	}
+}
+
+func (f osFile) Drop(off, n int64) { _ = unix.Fadvise(int(f.Fd()), off, n, unix.FADV_DONTNEED) }
+
+func (f osFile) Prefetch(off, n int64) { _ = unix.Fadvise(int(f.Fd()), off, n, unix.FADV_WILLNEED) }
+
 func (f osFile) Allocate(off, n int64) error {
 	err := unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, off, n)
 	if err == unix.EOPNOTSUPP || err == unix.ENOSYS {

@@ -44,8 +44,9 @@ func (f osFile) WritevAt(bufs [][]byte, off int64) (int, error) {
 func (f osFile) vector(call uintptr, bufs [][]byte, off int64) (done int, err error) {
 	fd := f.Fd()
 	v := vectors.Get().(*[maxVector]unix.Iovec)
+	used := 0
 	defer func() {
-		clear(v[:])
+		clear(v[:used])
 		vectors.Put(v)
 	}()
 	skip := 0 // bytes of bufs[0] that are done
@@ -71,6 +72,7 @@ func (f osFile) vector(call uintptr, bufs [][]byte, off int64) (done int, err er
 		if n == 0 {
 			return done, nil
 		}
+		used = max(used, n)
 		r, _, e := unix.Syscall6(call, fd, uintptr(unsafe.Pointer(&v[0])), uintptr(n), uintptr(off), 0, 0)
 		switch {
 		case e == unix.EINTR:

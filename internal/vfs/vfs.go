@@ -44,6 +44,20 @@ type File interface {
 	// (sync_file_range(2)); it promises nothing and may do nothing.
 	Flush(off, n int64) error
 
+	// Await waits until a range has been written to the disk, which promises
+	// nothing of a power cut: the disk may still have it in memory, and the
+	// file's own data elsewhere. Its error is that of a Sync, and it is told
+	// once: the next Sync may not know of it.
+	Await(off, n int64) error
+
+	// Drop lets go of the memory that caches a range, where it is on the disk
+	// (posix_fadvise(2), POSIX_FADV_DONTNEED). It may do nothing.
+	Drop(off, n int64)
+
+	// Prefetch starts reading a range into memory (POSIX_FADV_WILLNEED). It may
+	// do nothing.
+	Prefetch(off, n int64)
+
 	// Allocate reserves room for a range beyond the end without changing the
 	// length (fallocate(2), FALLOC_FL_KEEP_SIZE). ErrUnsupported from errors
 	// means that the file system cannot.

@@ -1,0 +1,69 @@
+package libcart
+
+import (
+	"fmt"
+	"os"
+
+	"govtl/libcart/internal/format"
+)
+
+// replaceFrom is how long a data file must be, in bytes, to be replaced by a new
+// one when all of it is to go.
+var replaceFrom int64 = 64 << 20
+
+// shorten makes the data file of a partition end at an offset, durably. To give a
+// long recording back to the file system takes long (seconds for a terabyte, and
+// minutes where each freed block is discarded at once), which nobody is to wait
+// for who writes over a tape from its beginning: the file is replaced, and the old
+// one goes away behind.
+func (c *Cartridge) shorten(p *partition, end int64) error {
+	if end == format.DataHeaderSize && c.worthReplacing(p) {
+		if replaced, err := c.replaceData(p); replaced || err != nil {
+			return err
+		}
+	}
+	if err := p.data.Truncate(end); err != nil {
+		return err
+	}
+	return p.data.Sync()
+}
+
+// worthReplacing says that the data file is long, and that what follows has room
+// beside it.
+func (c *Cartridge) worthReplacing(p *partition) bool {
+	if p.written() < replaceFrom {
+		return false
+	}
+	free, err := c.fs.Free(c.dir)
+	return err == nil && free >= 4*replaceFrom
+}
+
+// replaceData puts a data file without records in the place of that of a
+// partition, durably. It returns false when there is no other file and the old one
+// will have to do, and an error when nobody knows which of the two a crash leaves.
+func (c *Cartridge) replaceData(p *partition) (bool, error) {
+	name := dataName(c.dir, p.number)
+	err := writeOnly(c.fs, name+".new", dataHeader(&c.meta, p.number).Append(nil))
+	if err == nil {
+		err = c.fs.Rename(name+".new", name)
+	}
+	if err != nil {
+		_ = c.fs.Remove(name + ".new")
+		return false, nil
+	}
+	f, err := c.fs.OpenFile(name, os.O_RDWR, 0)
+	if err != nil {
+		return false, err
+	}
+	old := p.data
+	p.data = f
+	c.disposals.Go(func() {
+		if err := old.Close(); err != nil {
+			c.log.Warn("closing a recording that was written over", "file", name, "error", err)
+		}
+	})
+	if err := c.fs.SyncDir(c.dir); err != nil {
+		return false, fmt.Errorf("%s: %w", c.dir, err)
+	}
+	return true, nil
+}
