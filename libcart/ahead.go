@@ -196,7 +196,7 @@ func (a *ahead) run() {
 		drop, behind := a.letGo(g.entries[0].Offset)
 		a.mu.Unlock()
 
-		if behind > drop {
+		if behind > drop && !p.isCached(drop, behind) {
 			p.data.Drop(drop, behind-drop)
 		}
 		g.load(p)

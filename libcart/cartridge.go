@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"govtl/internal/vfs"
@@ -41,6 +42,7 @@ type Cartridge struct {
 	started bool
 
 	disposals sync.WaitGroup // recordings that are being given back to the file system
+	hurry     atomic.Bool    // somebody waits for that
 
 	reader recordReader // of the owner
 	ahead  ahead

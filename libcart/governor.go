@@ -43,6 +43,9 @@ const (
 	// pause is a gap between blocks that is the initiator's own: it is not counted.
 	pause = 20 * time.Millisecond
 
+	// rest is a gap after which the initiator may have become another one.
+	rest = 250 * time.Millisecond
+
 	// fair is the rate of a trial, as a part of that of a control, that is good enough.
 	fair = 0.93
 
@@ -58,6 +61,8 @@ func (g *governor) compress(n int, waiting, limit int64, now time.Time) bool {
 	if gap := now.Sub(g.last); !g.last.IsZero() && gap < pause {
 		g.busy += gap
 		g.bytes += int64(n)
+	} else if gap >= rest {
+		g.span = min(g.span, minSpan)
 	}
 	g.last = now
 	switch g.phase {

@@ -3,6 +3,7 @@ package libcart
 import (
 	"fmt"
 	"sync"
+	"time"
 
 	"govtl/libcart/internal/format"
 )
@@ -13,9 +14,7 @@ const (
 	flushStep = 8 << 20
 
 	// behindBytes is how far behind the end the disk is waited for and the page
-	// cache let go. So a streaming writer goes through the same few megabytes of
-	// memory all the time, which are a processor's own, instead of through all
-	// that the machine has, and evicts nobody's files.
+	// cache let go, unless it may keep what was written (cache.go).
 	behindBytes = 2 * flushStep
 
 	// aheadOfDisk bounds what the disk has not written yet: a synchronisation
@@ -44,6 +43,7 @@ type keeper struct {
 	end     int64 // of part
 	begun   int64
 	settled int64
+	cache   cache
 	busy    bool
 	closed  bool
 	failed  bool
@@ -63,6 +63,7 @@ func (k *keeper) follow(p *partition, end int64) {
 	k.part, k.end = p, end
 	k.begun = end - end%flushStep
 	k.settled = k.begun
+	k.cache.begin(p, k.begun)
 }
 
 // forget makes the keeper let go of a partition that is about to be closed. It
@@ -81,12 +82,13 @@ func (k *keeper) rest() {
 	}
 }
 
-// grown tells the keeper where its partition ends now, and waits while the disk is
-// too far behind.
-func (k *keeper) grown(end int64) {
+// grown tells the keeper where its partition ends now, and how long it took to
+// write n bytes there; it waits while the disk is too far behind.
+func (k *keeper) grown(end, n int64, took time.Duration) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.end = end
+	k.cache.took(n, took)
 	k.wake.Signal()
 	for k.part != nil && k.end-k.settled > aheadOfDisk && !k.closed && !k.failed {
 		k.idle.Wait()
@@ -151,7 +153,12 @@ func (k *keeper) settle(p *partition, from int64) error {
 	if p.failed != nil {
 		return fmt.Errorf("%w: %w", ErrWrite, p.failed)
 	}
-	p.data.Drop(from, flushStep)
+	k.mu.Lock()
+	keep := k.cache.keep(p, from, flushStep)
+	k.mu.Unlock()
+	if !keep {
+		p.data.Drop(from, flushStep)
+	}
 	return nil
 }
 

@@ -40,6 +40,9 @@ type partition struct {
 	durable        int64 // bytes of the data file that are durable
 	durableObjects uint64
 
+	// cached is the part of the data file that is kept in the page cache.
+	cached struct{ from, to int64 }
+
 	room room // what is reserved on the file system
 
 	// page is the part of the index that was read last; only the owner uses it.

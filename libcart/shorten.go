@@ -3,13 +3,18 @@ package libcart
 import (
 	"fmt"
 	"os"
+	"time"
 
+	"govtl/internal/vfs"
 	"govtl/libcart/internal/format"
 )
 
 // replaceFrom is how long a data file must be, in bytes, to be replaced by a new
 // one when all of it is to go.
 var replaceFrom int64 = 64 << 20
+
+// disposeStep is how much of the old one goes at a time.
+const disposeStep = 32 << 20
 
 // shorten makes the data file of a partition end at an offset, durably. To give a
 // long recording back to the file system takes long (seconds for a terabyte, and
@@ -55,10 +60,10 @@ func (c *Cartridge) replaceData(p *partition) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	old := p.data
+	old, size := p.data, p.written()
 	p.data = f
 	c.disposals.Go(func() {
-		if err := old.Close(); err != nil {
+		if err := c.dispose(old, size); err != nil {
 			c.log.Warn("closing a recording that was written over", "file", name, "error", err)
 		}
 	})
@@ -66,4 +71,24 @@ func (c *Cartridge) replaceData(p *partition) (bool, error) {
 		return false, fmt.Errorf("%s: %w", c.dir, err)
 	}
 	return true, nil
+}
+
+// dispose gives a file without a name back to the file system, piece by piece and
+// with pauses: the disk has better to do, unless somebody waits for the room.
+func (c *Cartridge) dispose(f vfs.File, size int64) error {
+	for size -= disposeStep; size > 0 && !c.hurry.Load(); size -= disposeStep {
+		begun := time.Now()
+		if f.Truncate(size) != nil {
+			break // closing does it too
+		}
+		time.Sleep(min(3*time.Since(begun), 100*time.Millisecond))
+	}
+	return f.Close()
+}
+
+// waitDisposed waits until what was written over is given back.
+func (c *Cartridge) waitDisposed() {
+	c.hurry.Store(true)
+	c.disposals.Wait()
+	c.hurry.Store(false)
 }

@@ -187,7 +187,7 @@ func (c *Cartridge) admit(size int64, records uint64, keep int64) error {
 	}
 	err := p.room.reserve(c.fs, c.dir, p, end+size+keep, format.EntryOffset(objects+records))
 	if isNoRoom(err) { // there may be some when what was written over is gone
-		c.disposals.Wait()
+		c.waitDisposed()
 		err = p.room.reserve(c.fs, c.dir, p, end+size+keep, format.EntryOffset(objects+records))
 	}
 	if err != nil && !isNoRoom(err) {

@@ -2,6 +2,7 @@ package libcart
 
 import (
 	"fmt"
+	"time"
 
 	"govtl/libcart/internal/format"
 )
@@ -88,14 +89,16 @@ func (w *writer) blocks(q *queue) {
 		next.Offset += next.Size()
 		next.Object++
 	}
+	begun := time.Now()
 	_, err := p.data.WritevAt(w.bufs, start)
+	took := time.Since(begun)
 	clear(w.bufs)
 	if err == nil {
 		for i := range n {
 			w.slots[i].block.Release()
 			w.slots[i].aux.Release()
 		}
-		w.c.keeper.grown(next.Offset)
+		w.c.keeper.grown(next.Offset, next.Offset-start, took)
 	}
 
 	q.mu.Lock()
@@ -137,7 +140,7 @@ func (w *writer) filemarks(q *queue, s *slot) {
 		}
 		if _, err = p.data.WriteAt(w.headers[:n*format.RecordSize], start); err == nil {
 			left -= uint32(n)
-			w.c.keeper.grown(next.Offset)
+			w.c.keeper.grown(next.Offset, 0, 0)
 			q.mu.Lock()
 			p.addAll(w.entries[:n])
 			s.filemarks = left
