@@ -24,8 +24,11 @@ func rounds(n int) int {
 	return n
 }
 
-// Some of the recordings here are long enough to be replaced, some are not.
-func init() { replaceFrom = 8 << 10 }
+// TestMain makes some of the recordings here long enough to be replaced.
+func TestMain(m *testing.M) {
+	replaceFrom = 8 << 10
+	m.Run()
+}
 
 // mark stands for a filemark in a model; other values are seeds of blocks.
 const mark = -1

@@ -39,6 +39,7 @@ var arrows = map[string][]string{
 	"internal/models":    {"internal/config", "scsi/personality"},
 	"internal/mhvtl":     {"internal/buffer", "internal/config", "internal/models", "internal/provision", "internal/vfs", "libcart", "scsi/personality"},
 	"internal/provision": {"internal/config", "internal/models", "internal/vfs", "libcart", "scsi/personality"},
+	"internal/program":   {"internal/daemon"},
 	"internal/station":   {"bus", "internal/config", "internal/daemon", "internal/models", "iscsi", "scsi"},
 	"internal/lint":      {},
 }
@@ -50,7 +51,7 @@ var modules = map[string][]string{
 	"github.com/pierrec/lz4":              {"libcart"},
 	"github.com/klauspost/compress":       {"libcart"},
 	"gopkg.in/yaml.v3":                    {"internal/config", "scsi/personality"},
-	"github.com/spf13/pflag":              {"main"},
+	"github.com/spf13/pflag":              {"main", "internal/program"},
 	"github.com/coreos/go-systemd":        {"main", "internal/daemon"},
 	"github.com/prometheus/client_golang": {"main", "internal/daemon"},
 	"golang.org/x/sys":                    {"main", "internal", "libcart", "bus", "iscsi", "test"},
