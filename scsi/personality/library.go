@@ -19,9 +19,18 @@ const (
 	// WholeDescriptors: READ ELEMENT STATUS cuts its data at the last element
 	// descriptor that fits the allocation length, not in the middle of one.
 	WholeDescriptors LibraryCapability = "whole-descriptors"
+
+	// LibraryRotates: the transport turns media with two sides over (INVERT).
+	LibraryRotates LibraryCapability = "rotates"
+
+	// LibraryTapeDrives and LibraryOpticalDrives say what drives the library has.
+	// A model that says neither has tape drives.
+	LibraryTapeDrives    LibraryCapability = "tape-drives"
+	LibraryOpticalDrives LibraryCapability = "optical-drives"
 )
 
-var libraryCapabilities = []LibraryCapability{LibraryValidateReserved, LibraryIgnorePF, WholeDescriptors}
+var libraryCapabilities = []LibraryCapability{LibraryValidateReserved, LibraryIgnorePF, WholeDescriptors, LibraryRotates, LibraryTapeDrives,
+	LibraryOpticalDrives}
 
 // Library is a library model: what a media changer says of itself and how its
 // elements are numbered.
@@ -152,7 +161,13 @@ func (l *Library) MaxSerial() int {
 }
 
 // Has reports whether the model has a capability.
-func (l *Library) Has(c LibraryCapability) bool { return l.Capabilities[c] }
+func (l *Library) Has(c LibraryCapability) bool {
+	if c == LibraryTapeDrives && !l.Capabilities[LibraryOpticalDrives] {
+		on, said := l.Capabilities[c]
+		return on || !said
+	}
+	return l.Capabilities[c]
+}
 
 // Put writes the part into p. What does not fit is left out.
 func (l *Library) Put(p []byte, part Part, id Identity) {

@@ -7,8 +7,11 @@ import (
 
 // The kinds of cartridges, in the words of mktape -t and vtl.yaml.
 const (
-	KindData  = "data"
-	KindWORM  = "WORM"
+	KindData = "data"
+	KindWORM = "WORM"
+
+	// KindDisc is an optical disc; no medium model of tapes has it.
+	KindDisc  = "disc"
 	KindClean = "clean"
 	KindNull  = "NULL"
 )

@@ -14,13 +14,24 @@ type ElementAddress uint16
 // Volume is a cartridge as the library knows it.
 type Volume struct {
 	Barcode string // primary volume tag
-	Dir     string // the cartridge's directory
-	Kind    string // data, clean, WORM, NULL
+	Dir     string // the cartridge's directory; the image of a disc's first side
+	Kind    string // data, clean, WORM, NULL; disc
 	Medium  string // medium model, such as "LTO9"
 
 	// Alternate is the alternate volume tag that an initiator gave it with SEND
 	// VOLUME TAG; most volumes have none.
 	Alternate string
+
+	// Sides is how many sides can be used; 0 is one. Inverted: the second is up,
+	// so that a drive that gets the volume uses that.
+	Sides    int
+	Inverted bool
+}
+
+// turned is the volume with its other side up.
+func (v Volume) turned() Volume {
+	v.Inverted = !v.Inverted
+	return v
 }
 
 // DriveState is what a drive says of itself.

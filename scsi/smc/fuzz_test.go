@@ -17,6 +17,7 @@ func FuzzInventory(f *testing.F) {
 		v.places[t] = make([]place, 3)
 	}
 	v.put(Element{Storage, 2}, place{volume: &Volume{Barcode: "VTL001L8", Dir: "/d", Kind: "data", Medium: "LTO8"}})
+	v.put(Element{DataTransfer, 2}, place{volume: &Volume{Barcode: "DISC01", Kind: "disc", Sides: 2, Inverted: true}, source: Element{Storage, 1}, turned: true})
 	v.put(Element{DataTransfer, 1}, place{volume: &Volume{Barcode: "VTL002L8"}, source: Element{Storage, 1}, imported: true})
 	v.toShelf(&Volume{Barcode: "OUT", Alternate: "ALT"})
 	file, err := v.encode()

@@ -16,6 +16,23 @@ type place struct {
 
 	// imported: an operator put the volume here, not the robot (IMPEXP).
 	imported bool
+
+	// turned: the volume was turned over since it was in its source (INVERT).
+	turned bool
+}
+
+// arrive notes the way of a volume to this place from another.
+func (p *place) arrive(from Element, invert bool) {
+	if from.Type == MediumTransport {
+		p.turned = p.turned != invert
+	} else {
+		p.turned = invert
+	}
+	if invert {
+		v := p.volume.turned()
+		p.volume = &v
+	}
+	p.imported = false
 }
 
 // inventory says where each volume is. One that is in use is never changed: a

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -35,6 +36,7 @@ type elementRecord struct {
 	Volume   volumeRecord `json:"volume"`
 	Source   *Element     `json:"source,omitempty"`
 	Imported bool         `json:"imported,omitempty"`
+	Turned   bool         `json:"turned,omitempty"`
 }
 
 // volumeRecord is a Volume in the file.
@@ -44,6 +46,8 @@ type volumeRecord struct {
 	Kind      string `json:"kind,omitempty"`
 	Medium    string `json:"medium,omitempty"`
 	Alternate string `json:"alternate,omitempty"`
+	Sides     int    `json:"sides,omitempty"`
+	Inverted  bool   `json:"inverted,omitempty"`
 }
 
 // encode is the inventory file. The file of an inventory is always the same. It
@@ -74,6 +78,9 @@ func (v *inventory) encode() ([]byte, error) {
 			}
 			if p.imported {
 				b = append(b, `,"imported":true`...)
+			}
+			if p.turned {
+				b = append(b, `,"turned":true`...)
 			}
 			b = append(b, '}')
 		}
@@ -115,6 +122,12 @@ func appendVolume(b []byte, v *Volume) []byte {
 		}
 		b = append(append(append(b, '"'), f.name...), `":`...)
 		b = appendString(b, f.value)
+	}
+	if v.Sides != 0 {
+		b = strconv.AppendInt(append(b, `,"sides":`...), int64(v.Sides), 10)
+	}
+	if v.Inverted {
+		b = append(b, `,"inverted":true`...)
 	}
 	return append(b, '}')
 }
@@ -161,7 +174,7 @@ func decodeInventory(file []byte) (*inventory, error) {
 			v.places[t] = append(v.places[t], make([]place, n)...)
 		}
 		vol := Volume(r.Volume)
-		p := place{volume: &vol, imported: r.Imported}
+		p := place{volume: &vol, imported: r.Imported, turned: r.Turned}
 		if r.Source != nil {
 			p.source = *r.Source
 		}

@@ -16,6 +16,17 @@ type leg struct {
 	Volume volumeRecord `json:"volume"`
 	From   Element      `json:"from"`
 	To     Element      `json:"to"`
+
+	// Invert: the volume is turned over on its way.
+	Invert bool `json:"invert,omitempty"`
+}
+
+// arriving is the volume as it comes to its destination.
+func (l *leg) arriving() Volume {
+	if l.Invert {
+		return Volume(l.Volume).turned()
+	}
+	return Volume(l.Volume)
 }
 
 // intent is a move that has been begun: MOVE MEDIUM has one leg, EXCHANGE MEDIUM

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 
 	"govtl/scsi"
+	"govtl/scsi/personality"
 )
 
 // address is an element address of a CDB.
@@ -39,7 +40,8 @@ func (c *Changer) elementAt(cdb []byte, at int) (Element, error) {
 // moveMedium carries out MOVE MEDIUM, SMC-3 6.6. The mover does it; the changer
 // answers other commands meanwhile.
 func (c *Changer) moveMedium(t *scsi.Task) error {
-	if t.CDB[10]&0x01 != 0 { // INVERT: no medium has two sides
+	invert := t.CDB[10]&0x01 != 0
+	if invert && !c.rotates() {
 		return scsi.InvalidFieldInCDBAt(10, 0)
 	}
 	if err := c.transport(t.CDB); err != nil {
@@ -57,13 +59,19 @@ func (c *Changer) moveMedium(t *scsi.Task) error {
 		return scsi.ReservationConflict
 	}
 	return c.detach(t, func(ctx context.Context) error {
-		return c.moveOne(ctx, way{from: from, to: to, fromAt: 4, toAt: 6})
+		return c.moveOne(ctx, way{from: from, to: to, fromAt: 4, toAt: 6, invert: invert})
 	})
 }
+
+// rotates reports whether the transport turns media over (ROTATE of page 1Eh).
+func (c *Changer) rotates() bool { return c.model.Has(personality.LibraryRotates) }
 
 // moveOne moves one volume. A drive's volume that is to go to the same drive
 // stays there.
 func (c *Changer) moveOne(ctx context.Context, w way) error {
+	if w.stays() && w.from.Type == DataTransfer {
+		return scsi.InvalidFieldInCDBAt(10, 0).Because("a medium in a drive is not turned over there")
+	}
 	if w.from == w.to && w.from.Type == DataTransfer {
 		inv, _ := c.snapshot()
 		if inv.volume(w.from) != nil {
@@ -78,8 +86,10 @@ func (c *Changer) moveOne(ctx context.Context, w way) error {
 // destination goes to the second, that of the source to the first. The second
 // destination may be the source.
 func (c *Changer) exchangeMedium(t *scsi.Task) error {
-	for bit := 1; bit >= 0; bit-- { // INV1, INV2
-		if t.CDB[10]&(1<<bit) != 0 {
+	var invert [2]bool // INV1 for the first destination, INV2 for the second
+	for bit := 1; bit >= 0; bit-- {
+		invert[1-bit] = t.CDB[10]&(1<<bit) != 0
+		if invert[1-bit] && !c.rotates() {
 			return scsi.InvalidFieldInCDBAt(10, bit)
 		}
 	}
@@ -100,20 +110,20 @@ func (c *Changer) exchangeMedium(t *scsi.Task) error {
 	if source == first || first == second {
 		return invalidElement(6).Because("source, first and second destination are not different")
 	}
-	return c.detach(t, func(ctx context.Context) error { return c.exchange(ctx, source, first, second) })
+	return c.detach(t, func(ctx context.Context) error { return c.exchange(ctx, source, first, second, invert) })
 }
 
-func (c *Changer) exchange(ctx context.Context, source, first, second Element) error {
+func (c *Changer) exchange(ctx context.Context, source, first, second Element, invert [2]bool) error {
 	_, err := c.transfer(ctx, []way{
-		{from: source, to: first, fromAt: 4, toAt: 6},
-		{from: first, to: second, fromAt: 6, toAt: 8},
+		{from: source, to: first, fromAt: 4, toAt: 6, invert: invert[0], invertBit: 1},
+		{from: first, to: second, fromAt: 6, toAt: 8, invert: invert[1]},
 	})
 	return err
 }
 
 // positionToElement carries out POSITION TO ELEMENT, SMC-3 6.8.
 func (c *Changer) positionToElement(t *scsi.Task) error {
-	if t.CDB[8]&0x01 != 0 { // INVERT
+	if t.CDB[8]&0x01 != 0 && !c.rotates() { // INVERT
 		return scsi.InvalidFieldInCDBAt(8, 0)
 	}
 	if err := c.transport(t.CDB); err != nil {

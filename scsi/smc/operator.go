@@ -126,6 +126,9 @@ func refreshed(known *Volume, now Volume) *Volume {
 	if now.Medium != "" {
 		v.Medium = now.Medium
 	}
+	if now.Sides != 0 {
+		v.Sides = now.Sides
+	}
 	return &v
 }
 
@@ -275,11 +278,24 @@ func (c *Changer) SetAlerts(ctx context.Context, mask uint64) error {
 // where it should be. Reservations of initiators do not bind the operator;
 // everything else does. Initiators get 28h/00h.
 func (c *Changer) Move(ctx context.Context, from, to Element) (barcode string, err error) {
+	return c.operatorMove(ctx, way{from: from, to: to})
+}
+
+// MoveInverted is Move with the INVERT bit: the volume, which has two sides, is
+// turned over on its way.
+func (c *Changer) MoveInverted(ctx context.Context, from, to Element) (barcode string, err error) {
+	if !c.rotates() {
+		return "", illegal(scsi.InvalidFieldInCDB).Because("a library of model %s does not turn media over", c.model.Name)
+	}
+	return c.operatorMove(ctx, way{from: from, to: to, invert: true})
+}
+
+func (c *Changer) operatorMove(ctx context.Context, w way) (barcode string, err error) {
 	err = c.await(ctx, func(ctx context.Context) error {
-		if inv, _ := c.snapshot(); inv.volume(from) != nil {
-			barcode = inv.volume(from).Barcode
+		if inv, _ := c.snapshot(); inv.volume(w.from) != nil {
+			barcode = inv.volume(w.from).Barcode
 		}
-		return c.moveOne(ctx, way{from: from, to: to})
+		return c.moveOne(ctx, w)
 	})
 	if err == nil {
 		c.attend(scsi.NotReadyToReadyChange, nil)

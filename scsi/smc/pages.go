@@ -76,11 +76,11 @@ var (
 var assignmentOrder = [4]ElementType{MediumTransport, Storage, ImportExport, DataTransfer}
 
 // transportGeometry is page 1Eh: two bytes for each medium transport element.
-func transportGeometry(pickers int) page.Mode {
+func transportGeometry(pickers int, rotate uint64) page.Mode {
 	m := page.Mode{Code: 0x1E, Length: 2 * pickers, Name: "Transport Geometry Parameters", Clause: "SMC-3 7.3"}
 	for i := range pickers {
 		m.Fields = append(m.Fields,
-			page.Bit(2+2*i, 0, fmt.Sprintf("ROTATE %d", i+1), 0, page.Fixed),
+			page.Bit(2+2*i, 0, fmt.Sprintf("ROTATE %d", i+1), rotate, page.Fixed),
 			page.Uint8(3+2*i, fmt.Sprintf("MEMBER NUMBER IN TRANSPORT ELEMENT SET %d", i+1), uint64(i), page.Fixed))
 	}
 	return m
@@ -120,15 +120,19 @@ func route(from, to ElementType) string { return elementInitials[from] + ">" + e
 func swap(from, to ElementType) string  { return elementInitials[from] + "<>" + elementInitials[to] }
 
 // modePages are the pages that a model can pick. The element pages are in all.
-func modePages(pickers int) []page.Mode {
+func modePages(pickers int, rotate uint64) []page.Mode {
 	return []page.Mode{disconnectReconnect, control, controlExtension, powerCondition,
-		informationalExceptions, elementAddressAssignment, transportGeometry(pickers), deviceCapabilities(),
+		informationalExceptions, elementAddressAssignment, transportGeometry(pickers, rotate), deviceCapabilities(),
 		driveConfiguration}
 }
 
 // newModes makes the mode pages of the model.
 func (c *Changer) newModes() (*page.Modes, error) {
-	all := modePages(c.layout.count[MediumTransport])
+	rotate := uint64(0)
+	if c.rotates() {
+		rotate = 1
+	}
+	all := modePages(c.layout.count[MediumTransport], rotate)
 	var picked []page.Mode
 	known := map[string]bool{}
 	for _, m := range all {

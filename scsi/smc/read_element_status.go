@@ -241,6 +241,9 @@ func (r *statusReport) appendDescriptor(dst []byte, p *statusPage, e Element) []
 		medium = mediumType(at.volume.Kind)
 		if at.source != (Element{}) {
 			origin, from = 0x80, r.layout.address(at.source)
+			if at.turned {
+				origin |= 0x40
+			}
 		}
 	}
 	dst = append(dst, byte(address>>8), byte(address), flags, 0, byte(asc>>8), byte(asc), 0, 0, 0,
@@ -304,7 +307,7 @@ func (r *statusReport) status(e Element, at *place) (flags byte, asc scsi.ASC) {
 // mediumType is the MEDIUM TYPE of a kind of cartridge, SMC-3 6.10.
 func mediumType(kind string) byte {
 	switch kind {
-	case personality.KindData, personality.KindNull:
+	case personality.KindData, personality.KindNull, personality.KindDisc:
 		return 1
 	case personality.KindClean:
 		return 2

@@ -11,7 +11,13 @@ import (
 type way struct {
 	from, to     Element
 	fromAt, toAt int
+
+	invert    bool // turn it over on the way
+	invertBit int  // in byte 10
 }
+
+// stays reports whether the volume is turned over where it is.
+func (w way) stays() bool { return w.from == w.to && w.invert }
 
 // rules checks a transfer against the inventory, in the order of SMC-3 6.6: the
 // elements exist and the model moves media between them, the sources are full,
@@ -38,11 +44,14 @@ func (c *Changer) rules(ways []way) ([]leg, error) {
 		if v == nil {
 			return nil, illegal(scsi.MediumSourceElementEmpty).Because("%s is empty", w.from)
 		}
-		legs = append(legs, leg{Volume: volumeRecord(*v), From: w.from, To: w.to})
+		if w.invert && v.Sides < 2 {
+			return nil, scsi.InvalidFieldInCDBAt(10, w.invertBit).Because("%s has one side", v.Barcode)
+		}
+		legs = append(legs, leg{Volume: volumeRecord(*v), From: w.from, To: w.to, Invert: w.invert})
 	}
 	for _, w := range ways {
 		leaves := slices.ContainsFunc(ways, func(o way) bool { return o.from == w.to && o != w })
-		if v := c.inv.volume(w.to); v != nil && !leaves {
+		if v := c.inv.volume(w.to); v != nil && !leaves && !w.stays() {
 			return nil, illegal(scsi.MediumDestinationElementFull).Because("%s holds %s", w.to, v.Barcode)
 		}
 	}

@@ -76,13 +76,14 @@ func (c *Changer) settle(ctx context.Context, in intent) error {
 			continue
 		}
 		for _, back := range []struct {
-			to Element
-			id string
-		}{{l.From, in.undoID()}, {l.To, in.ID}} {
+			to  Element
+			vol Volume
+			id  string
+		}{{l.From, Volume(l.Volume), in.undoID()}, {l.To, l.arriving(), in.ID}} {
 			if known[i] || c.link(back.to) == nil || holds[back.to] != "" {
 				continue
 			}
-			err := c.insert(ctx, back.to, Volume(l.Volume), back.id)
+			err := c.insert(ctx, back.to, back.vol, back.id)
 			if err != nil && unreachable(err) {
 				return err
 			}

@@ -177,7 +177,7 @@ func (in *intent) move(v *inventory) error {
 		if l.From.Type != MediumTransport {
 			p.source = l.From
 		}
-		p.imported = false
+		p.arrive(l.From, l.Invert)
 		taken = append(taken, p)
 		*at = place{}
 	}
@@ -230,7 +230,7 @@ func (x *execution) run(ctx context.Context) error {
 		if l.To.Type != DataTransfer {
 			continue
 		}
-		if err := x.c.insert(ctx, l.To, Volume(l.Volume), x.in.ID); err != nil {
+		if err := x.c.insert(ctx, l.To, l.arriving(), x.in.ID); err != nil {
 			return x.failed(ctx, err)
 		}
 		x.legs[i].inserted = true
@@ -326,7 +326,7 @@ func (c *Changer) conclude(in intent, at []Element) {
 				if from.Type == Storage || from.Type == ImportExport {
 					p.source = from
 				}
-				p.imported = false
+				p.arrive(from, l.Invert && at[i] == l.To)
 			}
 			if at[i] == (Element{}) || !v.put(at[i], p) {
 				to := v.shelter(p, usable)
