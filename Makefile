@@ -75,6 +75,10 @@ lint: ## the house rules
 fuzz: ## every fuzz target for FUZZTIME (10s)
 	FUZZTIME=$(FUZZTIME) scripts/fuzz
 
+.PHONY: compare
+compare: build ## measure a drive beside tgtd's (Debian's tgt; as root)
+	$(GO) run ./test/compare
+
 .PHONY: bench
 bench: ## every benchmark
 	$(GO) test -run '^$$' -bench . -benchmem ./...
