@@ -51,7 +51,7 @@ var modules = map[string][]string{
 	"github.com/pierrec/lz4":              {"libcart"},
 	"github.com/klauspost/compress":       {"libcart"},
 	"gopkg.in/yaml.v3":                    {"internal/config", "scsi/personality"},
-	"github.com/spf13/pflag":              {"main", "internal/program"},
+	"github.com/spf13/pflag":              {"main", "internal/program", "test"},
 	"github.com/coreos/go-systemd":        {"main", "internal/daemon"},
 	"github.com/prometheus/client_golang": {"main", "internal/daemon"},
 	"golang.org/x/sys":                    {"main", "internal", "libcart", "bus", "iscsi", "test"},
