@@ -57,6 +57,8 @@ type slot struct {
 	aux    *buffer.Buffer // auxiliary data of an encrypted block
 	room   int            // that the auxiliary data take
 	auxCRC uint32
+
+	lost bool // it could not be encrypted
 }
 
 // maxSlots bounds the number of blocks in the drive buffer.
@@ -222,7 +224,7 @@ func (q *queue) compressor() {
 
 		q.mu.Lock()
 		if err != nil {
-			s.block = block
+			s.block, s.lost = block, true
 			q.broke(fmt.Errorf("%w: %w", ErrWrite, err)) // and nothing of it is ever stored
 			continue
 		}
@@ -233,6 +235,9 @@ func (q *queue) compressor() {
 		q.waiting -= int64(s.length)
 		if i == q.head {
 			q.ready.Signal()
+			if q.err != nil {
+				q.space.Broadcast() // for TakeUnwritten
+			}
 		}
 	}
 }

@@ -2,9 +2,7 @@ package ssc
 
 import (
 	"encoding/binary"
-	"errors"
 
-	"govtl/libcart"
 	"govtl/scsi"
 )
 
@@ -161,18 +159,4 @@ func (d *Drive) readBack(t *scsi.Task, most int, reverse bool) (int64, error) {
 	}
 	t.ReplyBuffer(o.Block)
 	return int64(actual), nil
-}
-
-// recoverBufferedData is RECOVER BUFFERED DATA, SSC-4 7.8: it would hand back what
-// could not be written. This drive holds an initiator to its own copy: nothing
-// that failed is kept, so there is no data to recover.
-func (d *Drive) recoverBufferedData(t *scsi.Task) error {
-	length := int64(be24(t.CDB[2:]))
-	if length == 0 {
-		return nil
-	}
-	if err := d.in.cart.Deferred(); err != nil && !errors.Is(err, libcart.ErrWrite) {
-		return senseFor(err)
-	}
-	return &scsi.Sense{Key: scsi.NoSense, ASC: scsi.EndOfDataDetected, EOM: true, Valid: true, Information: length}
 }

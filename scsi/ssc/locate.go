@@ -100,4 +100,7 @@ func (d *Drive) moved() {
 	d.in.appendKnown = false
 	d.in.warned = false
 	d.overwrite.cancel()
+	if d.in.cart.Failed() {
+		d.in.cart.DropUnwritten()
+	}
 }

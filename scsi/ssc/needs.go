@@ -72,6 +72,7 @@ func (d *Drive) deferred(*scsi.Task) error {
 	if err == nil {
 		return nil
 	}
+	d.told()
 	d.event("write-error", d.in.barcode, "%v", err)
 	if s, ok := senseFor(err).(*scsi.Sense); ok {
 		c := *s

@@ -32,9 +32,12 @@ const (
 func (d *Drive) readPosition(t *scsi.Task) error {
 	c := d.in.cart
 	p := c.Position()
-	flags := flag(p.Object == 0, flagBOP) | flag(c.Zone() >= libcart.ZoneEarlyWarning, flagEOP) |
+	flags := flag(c.Position().Object == 0, flagBOP) | flag(c.Zone() >= libcart.ZoneEarlyWarning, flagEOP) |
 		flag(d.beyondProgrammableWarning(), flagBPEW)
 	objects, bytes := c.BytesInBuffer()
+	if n, _ := d.unwritten(); n > 0 {
+		p.Object += n // the initiator's side of the buffer; the medium's side is where the data end
+	}
 	if d.in.lost {
 		flags = 0
 	}

@@ -125,11 +125,20 @@ func (d *Drive) ending(zone libcart.Zone, left int64) error {
 // writeError is the sense data of a failed write, and what else it means.
 func (d *Drive) writeError(err error) error {
 	if errors.Is(err, libcart.ErrWrite) {
+		d.told()
 		d.stats.writeErrors++
 		d.raise(alertWriteFailed)
 		d.event("write-error", d.in.barcode, "%v", err)
 	}
 	return senseFor(err)
+}
+
+// told notes that an initiator knows of a write that failed for good: the medium can
+// be moved and read from now on without being told again.
+func (d *Drive) told() {
+	if d.in.loaded() && d.in.cart.Failed() {
+		d.in.dirty = false
+	}
 }
 
 // sync makes everything before durable, or tells why it is not.
