@@ -125,7 +125,8 @@ type Changer struct {
 	ctx    context.Context
 	routes [5][5]bool // the moves that page 1Fh has, from, to
 
-	saving sync.Mutex
+	saving    sync.Mutex
+	switching sync.Mutex // held while the switches are saved
 
 	mu        sync.Mutex
 	layout    layout
@@ -184,6 +185,7 @@ func New(opt Options) (*Changer, error) {
 	if c.store, c.inv, damaged, err = openStore(opt.FS, opt.Dir); err != nil {
 		return nil, err
 	}
+	c.setSwitches(c.store.readSwitches())
 	if damaged != nil {
 		c.log.Error("state does not read back; going on without it", "err", damaged)
 		c.event(Event{Kind: Damaged, Why: damaged.Error()})
@@ -194,6 +196,9 @@ func New(opt Options) (*Changer, error) {
 	}
 	if damaged != nil {
 		c.alert(alertInventory, true)
+	}
+	if !c.Status().Online {
+		c.alert(alertLibraryOffline, true)
 	}
 	return c, nil
 }

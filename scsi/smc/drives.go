@@ -26,6 +26,10 @@ type Volume struct {
 	// so that a drive that gets the volume uses that.
 	Sides    int
 	Inverted bool
+
+	// Elsewhere names the library that has taken a volume of this one's shelf in.
+	// It stays known here, so that nobody takes it for one that is missing.
+	Elsewhere string
 }
 
 // turned is the volume with its other side up.

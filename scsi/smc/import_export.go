@@ -47,6 +47,7 @@ func (c *Changer) openDoor() error {
 	}
 	c.door = true
 	c.mu.Unlock()
+	c.keepSwitches()
 	c.event(Event{Kind: DoorOpened})
 	return nil
 }
@@ -61,6 +62,7 @@ func (c *Changer) closeDoor() {
 	if !was {
 		return
 	}
+	c.keepSwitches()
 	c.attend(scsi.ImportExportElementAccessed, nil)
 	c.event(Event{Kind: DoorClosed})
 }

@@ -117,7 +117,9 @@ func (v *inventory) take(barcode string) (p place, from Element, ok bool) {
 		return p, e, true
 	}
 	if i, found := v.onShelf(barcode); found {
-		p = place{volume: v.shelf[i]}
+		vol := *v.shelf[i]
+		vol.Elsewhere = ""
+		p = place{volume: &vol}
 		v.shelf = slices.Delete(v.shelf, i, i+1)
 		return p, Element{}, true
 	}

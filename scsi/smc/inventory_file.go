@@ -48,6 +48,7 @@ type volumeRecord struct {
 	Alternate string `json:"alternate,omitempty"`
 	Sides     int    `json:"sides,omitempty"`
 	Inverted  bool   `json:"inverted,omitempty"`
+	Elsewhere string `json:"elsewhere,omitempty"`
 }
 
 // encode is the inventory file. The file of an inventory is always the same. It
@@ -128,6 +129,9 @@ func appendVolume(b []byte, v *Volume) []byte {
 	}
 	if v.Inverted {
 		b = append(b, `,"inverted":true`...)
+	}
+	if v.Elsewhere != "" {
+		b = appendString(append(b, `,"elsewhere":`...), v.Elsewhere)
 	}
 	return append(b, '}')
 }

@@ -235,7 +235,32 @@ func (c *Changer) ForgetVolume(barcode string) error {
 	})
 }
 
-// Shelf lists the volumes that are outside, by barcode.
+// GiveUp notes that another library takes a volume of the shelf in. It refuses,
+// with ErrBarcodePresent and where it is, when the volume is inside. A volume
+// that is not known here is nothing to give up.
+func (c *Changer) GiveUp(barcode, to string) error {
+	inv, _ := c.snapshot()
+	if e, ok := inv.find(barcode); ok {
+		return fmt.Errorf("%w: %s", ErrBarcodePresent, e)
+	}
+	if i, ok := inv.onShelf(barcode); !ok || inv.shelf[i].Elsewhere == to {
+		return nil
+	}
+	return c.change(func(v *inventory) error {
+		if e, ok := v.find(barcode); ok {
+			return fmt.Errorf("%w: %s", ErrBarcodePresent, e)
+		}
+		if i, ok := v.onShelf(barcode); ok {
+			vol := *v.shelf[i]
+			vol.Elsewhere = to
+			v.shelf[i] = &vol
+		}
+		return nil
+	})
+}
+
+// Shelf lists the volumes that are outside, by barcode, and those that another
+// library has taken in from there.
 func (c *Changer) Shelf() []Volume {
 	inv, _ := c.snapshot()
 	l := make([]Volume, 0, len(inv.shelf))
@@ -255,6 +280,7 @@ func (c *Changer) SetOnline(on bool) {
 	if was == on {
 		return
 	}
+	c.keepSwitches()
 	if on {
 		c.attend(scsi.NotReadyToReadyChange, nil)
 		c.event(Event{Kind: WentOnline})

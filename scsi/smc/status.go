@@ -87,7 +87,7 @@ func (c *Changer) Status() Status {
 		Online: !c.offline, DoorOpen: c.door, Prevented: c.prevented,
 		Slots: c.layout.count[Storage], Mail: c.layout.count[ImportExport], Pickers: c.layout.count[MediumTransport],
 		SlotsFull: full(c.inv.places[Storage]), MailFull: full(c.inv.places[ImportExport]),
-		Shelf: len(c.inv.shelf), Unsettled: len(c.open), Moves: c.moves, LastError: c.lastError, Display: c.display,
+		Shelf: onShelf(c.inv.shelf), Unsettled: len(c.open), Moves: c.moves, LastError: c.lastError, Display: c.display,
 	}
 	for i, d := range c.drives {
 		if d == nil {
@@ -108,6 +108,17 @@ func full(places []place) int {
 	n := 0
 	for i := range places {
 		if places[i].volume != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// onShelf counts the volumes that are really there.
+func onShelf(shelf []*Volume) int {
+	n := 0
+	for _, v := range shelf {
+		if v.Elsewhere == "" {
 			n++
 		}
 	}

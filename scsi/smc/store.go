@@ -18,6 +18,7 @@ const (
 	journalName   = "moves"
 	lockName      = "lock"
 	spcName       = "device"
+	switchesName  = "switches"
 )
 
 // store keeps a changer's state directory: the lock that makes its user the only
