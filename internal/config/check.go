@@ -24,6 +24,18 @@ const (
 	MaxDelay   = 3600 // seconds
 )
 
+// KeyError is what is wrong with one key of a library or a drive.
+type KeyError struct {
+	Key string
+	Err error
+}
+
+// Error names the key and the reason.
+func (e *KeyError) Error() string { return e.Key + ": " + e.Err.Error() }
+
+// Unwrap returns the reason.
+func (e *KeyError) Unwrap() error { return e.Err }
+
 // checker collects what is wrong with a suite.
 type checker struct {
 	root     *yaml.Node
@@ -262,7 +274,11 @@ func (c *checker) library(p path, l *Library, u uniques) {
 		c.media(p, l, u)
 	}
 	if c.checks.Library != nil && len(c.problems) == before {
-		if err := c.checks.Library(l); err != nil {
+		var key *KeyError
+		switch err := c.checks.Library(l); {
+		case errors.As(err, &key):
+			c.report(p.in(key.Key), "library %d: %v", l.ID, key.Err)
+		case err != nil:
 			c.report(p, "library %d: %v", l.ID, err)
 		}
 	}

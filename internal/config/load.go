@@ -32,7 +32,8 @@ type Checks struct {
 	// RecorderModel says what is wrong with the name of an optical drive's model.
 	RecorderModel func(name string) error
 
-	// Library checks a library against what its model can have.
+	// Library checks a library against what its model can have. A KeyError says
+	// which of its keys is wrong.
 	Library func(l *Library) error
 
 	// Medium checks one cartridge of a media entry: its density and kind, given

@@ -27,7 +27,8 @@ func Checks(dir, listen string) config.Checks {
 			_, err := personality.LoadRecorder(name, dirs(dir)...)
 			return err
 		}),
-		Medium: checkMedium(dir),
+		Library: checkLibrary(dir),
+		Medium:  checkMedium(dir),
 	}
 }
 
@@ -50,6 +51,47 @@ func once(check func(name string) error) func(string) error {
 			known[name] = err
 		}
 		return err
+	}
+}
+
+// checkLibrary checks what its model says of a library's serial number and of the
+// numbers of its elements.
+func checkLibrary(dir string) func(*config.Library) error {
+	known := map[string]*personality.Library{}
+	return func(l *config.Library) error {
+		m := known[l.Model]
+		if m == nil {
+			var err error
+			if m, err = personality.LoadLibrary(l.Model, dirs(dir)...); err != nil {
+				return err
+			}
+			known[l.Model] = m
+		}
+		if n := m.MaxSerial(); len(l.Serial) > n {
+			return &config.KeyError{Key: "serial", Err: fmt.Errorf(
+				"serial %q is longer than the %d characters that a library of model %s shows", l.Serial, n, l.Model)}
+		}
+		last := 0
+		for i := range l.Drives {
+			last = max(last, l.DriveElement(i))
+		}
+		room := m.Room()
+		for _, e := range []struct {
+			key       string
+			what      string
+			has, room int
+		}{
+			{"pickers", "pickers", max(l.Pickers, 1), room.Transport},
+			{"slots", "slots", l.Slots, room.Storage},
+			{"mail-slots", "mail slots", l.Mailbox, room.ImportExport},
+			{"drives", "drive elements", last, room.DataTransfer},
+		} {
+			if e.has > e.room {
+				return &config.KeyError{Key: e.key, Err: fmt.Errorf(
+					"%d %s: the element addresses of a library of model %s have room for %d", e.has, e.what, l.Model, e.room)}
+			}
+		}
+		return nil
 	}
 }
 

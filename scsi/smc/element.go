@@ -100,14 +100,12 @@ func newLayout(m *personality.Library, count [5]int) (layout, error) {
 	l.first[ImportExport] = ElementAddress(m.Elements.ImportExport)
 	l.first[DataTransfer] = ElementAddress(m.Elements.DataTransfer)
 	slices.SortFunc(l.order[:], func(a, b ElementType) int { return int(l.first[a]) - int(l.first[b]) })
-	for i, t := range l.order {
-		end := maxElements
-		if i+1 < len(l.order) {
-			end = int(l.first[l.order[i+1]])
-		}
-		if room := end - int(l.first[t]); count[t] < 0 || count[t] > room {
+	r := m.Room()
+	room := [5]int{MediumTransport: r.Transport, Storage: r.Storage, ImportExport: r.ImportExport, DataTransfer: r.DataTransfer}
+	for _, t := range l.order {
+		if count[t] < 0 || count[t] > room[t] {
 			return l, fmt.Errorf("smc: %d elements of type %s: a library of model %s has room for %d",
-				count[t], t, m.Name, room)
+				count[t], t, m.Name, room[t])
 		}
 	}
 	return l, nil
