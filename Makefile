@@ -33,7 +33,7 @@ run: build ## build, then start the suite in the foreground
 	bin/vtlcmd up
 
 .PHONY: test
-test: deps build vet unit e2e systemd crash-short ## everything that CI runs
+test: deps build vet unit e2e qemu systemd crash-short ## everything that CI runs
 
 .PHONY: vet
 vet:
@@ -46,6 +46,11 @@ unit: build ## the tests that need nothing but Go
 .PHONY: e2e
 e2e: build ## the suite on a real Linux kernel: st, ch, sg, open-iscsi, tar, mtx, mt, sg3-utils
 	$(E2E) -timeout 8m ./etc ./internal/mhvtl ./test/guest ./test/initiators ./test/e2e
+
+.PHONY: qemu
+qemu: build ## the suite as the tape library of a virtual machine: QEMU's own iSCSI initiator
+	scripts/qemu-kernel
+	$(E2E) -timeout 8m ./test/qemu
 
 .PHONY: optical
 optical: build ## optical drives on a real Linux kernel: xorriso, growisofs, wodim, cdrskin, mount
