@@ -27,6 +27,10 @@ type Medium struct {
 	Title    string `yaml:"title"`  // for people: "LTO-9"
 	Source   string `yaml:"source"`
 
+	// Cartridge is the form of the cartridge, such as "LTO" or "3592": robots and
+	// drives of one form take no other. Empty: it fits everywhere.
+	Cartridge string `yaml:"cartridge"`
+
 	Density      uint8  `yaml:"density"`      // density code, SSC-4 table of codes
 	Capacity     uint32 `yaml:"capacity"`     // native capacity in units of 10^6 bytes
 	Length       uint32 `yaml:"length"`       // metres (MAM 0402h)
