@@ -54,3 +54,16 @@ func (c *Cartridge) Zone() Zone {
 	}
 	return ZoneFree
 }
+
+// Before returns how many bytes of the partition the recording takes before the
+// position, buffered blocks at their full length.
+func (c *Cartridge) Before() int64 {
+	p := c.part()
+	end, objects, _ := c.projected(p)
+	if c.pos.Object < objects {
+		if off, err := c.offsetOf(p, c.pos.Object); err == nil {
+			end = off
+		}
+	}
+	return end - format.DataHeaderSize
+}

@@ -100,6 +100,10 @@ type Drive struct {
 	// Encryptor is what the drive says of encryption, when it has the capability.
 	Encryptor Encryptor `yaml:"encryption"`
 
+	// SenseForm is the form of the vendor specific additional sense bytes: one of
+	// SenseForms; empty: 18 bytes of sense data without them.
+	SenseForm string `yaml:"sense-form"`
+
 	// LeastCapacity is the least proportion that SET CAPACITY takes.
 	LeastCapacity uint16 `yaml:"least-capacity"`
 
@@ -165,6 +169,15 @@ type Timing struct {
 	Position float64 `yaml:"position"` // average locate
 	MBps     float64 `yaml:"mbps"`     // native streaming rate, 10^6 bytes per second
 }
+
+// The forms of additional sense bytes.
+const (
+	SenseFormIBM = "ibm" // 96 bytes: volume label, partition, operation code, object, serial number
+	SenseFormSTK = "stk" // 26 bytes: kind of the cartridge, in a library or not
+)
+
+// SenseForms are all of them.
+var SenseForms = []string{SenseFormIBM, SenseFormSTK}
 
 // Seconds makes a duration of a time in seconds.
 func Seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
@@ -265,6 +278,9 @@ func (d *Drive) finish(dirs []string) error {
 		if at < 36 || at+len(s) > 260 {
 			return fmt.Errorf("inquiry: text at byte %d does not fit", at)
 		}
+	}
+	if d.SenseForm != "" && !slices.Contains(SenseForms, d.SenseForm) {
+		return fmt.Errorf("sense-form: %q is not one of %s", d.SenseForm, strings.Join(SenseForms, ", "))
 	}
 	for c := range d.Capabilities {
 		if !slices.Contains(capabilities, c) {

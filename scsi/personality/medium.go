@@ -49,6 +49,11 @@ type Medium struct {
 	// Personality is the VOLUME PERSONALITY of log page 17h, such as "Ultrium-6".
 	Personality string `yaml:"personality"`
 
+	// Generation is the number of an LTO medium's generation, for vendor specific
+	// sense data; Wraps how many wraps its tape has. 0: not an LTO medium.
+	Generation uint8  `yaml:"generation"`
+	Wraps      uint16 `yaml:"wraps"`
+
 	// Step is the granularity of partition sizes in units of 10^6 bytes at
 	// native capacity; 0 when the medium has one partition.
 	Step uint32 `yaml:"step"`
@@ -113,6 +118,8 @@ func (m *Medium) check() error {
 		return fmt.Errorf("bits-per-mm %d does not fit 24 bits", m.BitsPerMM)
 	case m.Partitions < 0 || m.Partitions > 4:
 		return fmt.Errorf("partitions %d, not 1 to 4", m.Partitions)
+	case m.Generation > 16:
+		return fmt.Errorf("generation %d does not fit 4 bits of sense data", m.Generation)
 	case m.Capacity == 0 && !m.Clean:
 		return fmt.Errorf("no capacity")
 	case m.Source == "":

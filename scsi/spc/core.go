@@ -45,6 +45,10 @@ type Config struct {
 	// DescriptorSense allows REQUEST SENSE with DESC=1; else it is refused.
 	DescriptorSense bool
 
+	// AdditionalSense supplies the additional sense bytes of REQUEST SENSE; nil:
+	// none. See scsi.Options.Additional.
+	AdditionalSense func(t *scsi.Task, s *scsi.Sense) []byte
+
 	// PreventChanged runs when RemovalPrevented may have changed.
 	PreventChanged func()
 

@@ -169,6 +169,11 @@ func (c *Core) replySense(t *scsi.Task, s *scsi.Sense) error {
 		t.Reply(s.AppendDescriptor(nil), n)
 		return nil
 	}
+	if c.cfg.AdditionalSense != nil {
+		more := *s
+		more.Additional = c.cfg.AdditionalSense(t, s)
+		s = &more
+	}
 	t.Reply(s.AppendFixed(nil), n)
 	return nil
 }

@@ -42,6 +42,7 @@ func (d *Drive) newCore(saved json.RawMessage) error {
 		VPD: vpd, Modes: modes, Logs: logs, Alerts: &d.alerts,
 		ModeHeader: d.modeHeader, CheckMode: d.checkMode, ModeChanged: d.modeChanged,
 		CurrentSense: d.currentSense, PreventChanged: d.publish,
+		DescriptorSense: hasDescriptorSense(modes), AdditionalSense: d.additionalSense,
 		CheckPF:         !p.Has(personality.IgnorePF),
 		PersistentTypes: p.ReservationTypes, CompatibleReserve: true,
 		Timeout:     p.Timeouts["*"],

@@ -200,6 +200,7 @@ func New(o Options) (*Drive, error) {
 	d.SetCommands(table.Commands())
 	d.server = scsi.NewDeviceServer(d, table, scsi.Options{
 		Log: o.Log, Trace: o.Trace, ValidateReserved: o.Personality.Has(personality.ValidateReserved),
+		Additional: d.additionalSense, DescriptorSense: d.descriptorSense,
 	})
 	return d, nil
 }

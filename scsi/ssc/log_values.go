@@ -105,7 +105,7 @@ func (d *Drive) bindSequentialAccess(l *page.Logs) {
 	l.BindCounter(0x0C, 0, 0x0004, d.unlessLoaded(func() uint64 { return uint64(here().Used) / mega }))
 	l.BindCounter(0x0C, 0, 0x0005, d.unlessLoaded(func() uint64 { c := here(); return uint64(c.Max-c.EarlyWarning) / mega }))
 	l.BindCounter(0x0C, 0, 0x0006, d.unlessLoaded(func() uint64 { return uint64(here().EarlyWarning) / mega }))
-	l.BindCounter(0x0C, 0, 0x0007, d.unlessLoaded(func() uint64 { return uint64(here().Used) / mega }))
+	l.BindCounter(0x0C, 0, 0x0007, d.unlessLoaded(func() uint64 { return uint64(d.in.cart.Before()) / mega }))
 	l.BindCounter(0x0C, 0, 0x0008, d.unlessLoaded(func() uint64 { _, n := d.in.cart.BytesInBuffer(); return n / mega }))
 	l.BindCounter(0x0C, 0, 0x0100, func() uint64 { return uint64(flag(d.alerts.Active()&(3<<(alertCleanNow-1)) != 0, 1)) })
 	l.BindCounter(0x0C, 0, 0x8001, func() uint64 { return d.stats.loads })
