@@ -70,7 +70,7 @@ func newCartridge(dir string, o Options) *Cartridge {
 	}
 	c := &Cartridge{dir: dir, fs: o.FS, log: o.Log, opts: o, queue: newQueue(o.BufferSize)}
 	c.keeper = newKeeper(c)
-	c.ahead.limit = min(o.BufferSize/2, maxAheadBytes)
+	c.ahead.limit = max(min(o.BufferSize/2, maxAheadBytes), 1)
 	c.queue.codec, c.queue.adaptive = o.Codec, o.Adaptive
 	return c
 }

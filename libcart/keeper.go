@@ -120,12 +120,11 @@ func (k *keeper) run() {
 		seen, k.busy = k.end, true
 		k.mu.Unlock()
 
-		if to > from {
-			// It is a hint: an error shows again when it is waited for.
-			_ = part.data.Flush(from, to-from)
-		}
 		var err error
-		if to-behind > behindBytes {
+		if to > from {
+			err = k.begin(part, from, to-from)
+		}
+		if err == nil && to-behind > behindBytes {
 			if err = k.settle(part, behind); err == nil {
 				behind += flushStep
 			}
@@ -140,6 +139,16 @@ func (k *keeper) run() {
 		k.begun, k.settled = max(to, from), behind
 		k.failed = k.failed || err != nil
 	}
+}
+
+// begin starts the disk on n bytes. An error has to be kept, as that of settle.
+func (k *keeper) begin(p *partition, from, n int64) error {
+	if err := p.data.Flush(from, n); err != nil {
+		p.syncMu.Lock()
+		defer p.syncMu.Unlock()
+		return fmt.Errorf("%w: %w", ErrWrite, p.fail(err))
+	}
+	return nil
 }
 
 // settle waits for one step and lets go of its memory. An error is the one that

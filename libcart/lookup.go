@@ -9,29 +9,37 @@ import (
 
 // entry returns the index entry of an object of a partition: from memory, from
 // the index file, or, when that is damaged there, from the data file.
-func (c *Cartridge) entry(p *partition, object uint64) (format.Entry, error) {
+func (c *Cartridge) entry(p *partition, object uint64) (e format.Entry, err error) {
+	p.mu.Lock()
+	objects := p.objects
+	p.mu.Unlock()
+	if object >= objects {
+		return e, fmt.Errorf("%w: object %d", ErrEndOfData, object)
+	}
+	if p.entry(&e, object) {
+		return e, nil
+	}
+	return c.relocate(p, object)
+}
+
+// entry finds the entry of an object that is there, in memory or in the index
+// file, and returns false where that is damaged.
+func (p *partition) entry(e *format.Entry, object uint64) bool {
 	p.mu.Lock()
 	indexed := p.indexed
-	if object >= p.objects {
-		p.mu.Unlock()
-		return format.Entry{}, fmt.Errorf("%w: object %d", ErrEndOfData, object)
-	}
 	if object >= indexed {
-		e := p.pending[object-indexed]
+		*e = p.pending[object-indexed]
 		p.mu.Unlock()
-		return e, nil
+		return true
 	}
 	p.mu.Unlock()
 	if len(p.mended) > 0 {
-		if e, ok := p.mended[object]; ok {
-			return e, nil
+		if m, ok := p.mended[object]; ok {
+			*e = m
+			return true
 		}
 	}
-	var e format.Entry
-	if p.page.entry(p, &e, object, indexed) != nil {
-		return c.relocate(p, object)
-	}
-	return e, nil
+	return p.page.entry(p, e, object, indexed) == nil
 }
 
 // indexPage is a part of an index file that was read last.
@@ -64,17 +72,11 @@ func (g *indexPage) entry(p *partition, e *format.Entry, object, indexed uint64)
 // nearest one before it whose entry is good, and mends the index on the way. What
 // cannot be found gets a lost entry.
 func (c *Cartridge) relocate(p *partition, object uint64) (format.Entry, error) {
-	p.mu.Lock()
-	indexed, limit := p.indexed, p.end
-	p.mu.Unlock()
+	limit := p.written()
 	at := p.begin()
 	for o := object; o > 0; o-- {
 		var e format.Entry
-		e, ok := p.mended[o-1]
-		if !ok && p.page.entry(p, &e, o-1, indexed) != nil {
-			continue
-		}
-		if e.Kind != format.Lost {
+		if p.entry(&e, o-1) && e.Kind != format.Lost {
 			at = behind(o-1, &e)
 			break
 		}
@@ -113,10 +115,17 @@ func (c *Cartridge) relocate(p *partition, object uint64) (format.Entry, error) 
 }
 
 // mendIndex stores entries of objects from first on that were found by other
-// means. It may fail: they will be found again.
+// means. It may fail: they will be found again. What the index file has no entries
+// of yet gets none: they would say that it is durable.
 func (c *Cartridge) mendIndex(p *partition, first uint64, list []format.Entry) {
 	p.syncMu.Lock()
 	defer p.syncMu.Unlock()
+	p.mu.Lock()
+	list = list[:min(uint64(len(list)), p.indexed-min(p.indexed, first))]
+	p.mu.Unlock()
+	if len(list) == 0 {
+		return
+	}
 	if c.opts.ReadOnly || c.queue.broken() {
 		if len(p.mended)+len(list) > maxMended {
 			clear(p.mended)

@@ -36,6 +36,9 @@ func Open(dir string, o Options) (_ *Cartridge, err error) {
 	if err := c.loadMeta(); err != nil {
 		return nil, err
 	}
+	if !o.ReadOnly {
+		c.tidy()
+	}
 	c.loadCounters()
 	c.queue.null = c.Kind() == Null
 	c.recovery.Clean = c.meta.State == format.Closed && !c.recovery.MetaRebuilt

@@ -118,14 +118,21 @@ func (p *partition) sync() (err, indexErr error) {
 	}
 	if durable < end {
 		if err := p.data.Sync(); err != nil {
-			p.failed = err
-			return err, nil
+			return p.fail(err), nil
 		}
 		p.mu.Lock()
 		p.durable, p.durableObjects = end, objects
 		p.mu.Unlock()
 	}
 	return nil, p.writeEntries()
+}
+
+// fail keeps the first error of the data file and returns it. syncMu is held.
+func (p *partition) fail(err error) error {
+	if p.failed == nil {
+		p.failed = err
+	}
+	return p.failed
 }
 
 // writeEntries writes the index entries of records that are durable. syncMu is
@@ -170,6 +177,9 @@ func (p *partition) writeEntries() error {
 func (p *partition) cut(object uint64, end int64, filemarks uint64, epoch uint32, shorten func(*partition, int64) error) (changed bool, err error) {
 	p.syncMu.Lock()
 	defer p.syncMu.Unlock()
+	if p.failed != nil {
+		return true, p.failed
+	}
 	p.page.n = 0
 	p.gap.first, p.gap.end = 0, 0
 	clear(p.mended)
@@ -178,7 +188,7 @@ func (p *partition) cut(object uint64, end int64, filemarks uint64, epoch uint32
 	p.mu.Unlock()
 	if behind { // the mark needs its place in the index
 		if err := p.data.Sync(); err != nil {
-			return true, err
+			return true, p.fail(err)
 		}
 		p.mu.Lock()
 		p.durable, p.durableObjects = p.end, p.objects

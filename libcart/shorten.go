@@ -13,6 +13,9 @@ import (
 // one when all of it is to go.
 var replaceFrom int64 = 64 << 20
 
+// newSuffix is behind the name of a file that is to replace the one of that name.
+const newSuffix = ".new"
+
 // disposeStep is how much of the old one goes at a time.
 const disposeStep = 32 << 20
 
@@ -34,13 +37,13 @@ func (c *Cartridge) shorten(p *partition, end int64) error {
 }
 
 // worthReplacing says that the data file is long, and that what follows has room
-// beside it.
+// beside it, without an early warning.
 func (c *Cartridge) worthReplacing(p *partition) bool {
 	if p.written() < replaceFrom {
 		return false
 	}
 	free, err := c.fs.Free(c.dir)
-	return err == nil && free >= 4*replaceFrom
+	return err == nil && free >= 4*replaceFrom+2*max(c.opts.MinFree, 0)
 }
 
 // replaceData puts a data file without records in the place of that of a
@@ -48,12 +51,12 @@ func (c *Cartridge) worthReplacing(p *partition) bool {
 // will have to do, and an error when nobody knows which of the two a crash leaves.
 func (c *Cartridge) replaceData(p *partition) (bool, error) {
 	name := dataName(c.dir, p.number)
-	err := writeOnly(c.fs, name+".new", dataHeader(&c.meta, p.number).Append(nil))
+	err := writeOnly(c.fs, name+newSuffix, dataHeader(&c.meta, p.number).Append(nil))
 	if err == nil {
-		err = c.fs.Rename(name+".new", name)
+		err = c.fs.Rename(name+newSuffix, name)
 	}
 	if err != nil {
-		_ = c.fs.Remove(name + ".new")
+		_ = c.fs.Remove(name + newSuffix)
 		return false, nil
 	}
 	f, err := c.fs.OpenFile(name, os.O_RDWR, 0)
@@ -91,4 +94,17 @@ func (c *Cartridge) waitDisposed() {
 	c.hurry.Store(true)
 	c.disposals.Wait()
 	c.hurry.Store(false)
+}
+
+// tidy removes what a crash has left of files that were to be replaced.
+func (c *Cartridge) tidy() {
+	names := []string{metaName(c.dir)}
+	for i := range c.meta.Partitions {
+		names = append(names, dataName(c.dir, uint8(i)))
+	}
+	for _, name := range names {
+		if _, err := c.fs.Stat(name + newSuffix); err == nil {
+			_ = c.fs.Remove(name + newSuffix) // it is in nobody's way
+		}
+	}
 }

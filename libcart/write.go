@@ -185,6 +185,9 @@ func (c *Cartridge) admit(size int64, records uint64, keep int64) error {
 			return err
 		}
 	}
+	if c.opts.MinFree > 0 && p.room.short(c.fs, c.dir, end+size, c.opts.MinFree) {
+		c.waitDisposed() // so that nobody is warned of an end that is none
+	}
 	err := p.room.reserve(c.fs, c.dir, p, end+size+keep, format.EntryOffset(objects+records))
 	if isNoRoom(err) { // there may be some when what was written over is gone
 		c.waitDisposed()

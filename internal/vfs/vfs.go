@@ -41,7 +41,9 @@ type File interface {
 	Sync() error
 
 	// Flush starts writing a range to the disk and does not wait
-	// (sync_file_range(2)); it promises nothing and may do nothing.
+	// (sync_file_range(2)); it promises nothing and may do nothing. Its error is
+	// that of a Sync too: the file system may have let go of what it could not
+	// find a place for, and no Sync need know of it.
 	Flush(off, n int64) error
 
 	// Await waits until a range has been written to the disk, which promises
