@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"os"
 	"slices"
 	"strings"
@@ -179,13 +178,7 @@ func examineAddresses(a *app, s *suiteStatus) []finding {
 	case s.Portal == nil:
 		list = append(list, examinePort("metrics", metrics)...)
 	default:
-		c, err := net.DialTimeout("tcp", reachable(metrics), probeTimeout)
-		if err != nil {
-			return append(list, finding{About: "metrics", Text: fmt.Sprintf("%s does not answer: %v", metrics, err),
-				Advice: "'vtlcmd reload' applies the configuration, and says what is wrong with the address"})
-		}
-		c.Close()
-		list = append(list, finding{OK: true, About: "metrics", Text: "http://" + metrics + "/metrics"})
+		list = append(list, examineMetrics(metrics))
 	}
 	return list
 }

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -149,6 +152,36 @@ func examinePort(about, address string) []finding {
 	}
 	return []finding{f}
 }
+
+// ours is a metric that nobody else serves; it comes before all that the daemons
+// are asked for.
+const ours = "vtl_build_info"
+
+// examineMetrics asks for the metrics at their address.
+func examineMetrics(address string) finding {
+	client := http.Client{Timeout: probeTimeout}
+	defer client.CloseIdleConnections()
+	r, err := client.Get("http://" + reachable(address) + "/metrics")
+	if err == nil {
+		var page []byte
+		page, err = io.ReadAll(io.LimitReader(r.Body, metricsPage))
+		r.Body.Close()
+		if err == nil && bytes.Contains(page, []byte(ours)) {
+			return finding{OK: true, About: "metrics", Text: "http://" + address + "/metrics"}
+		}
+	}
+	if taken := examinePort("metrics", address); len(taken) > 0 {
+		f := taken[0]
+		f.Advice += "; then 'vtlcmd reload'"
+		return f
+	}
+	return finding{About: "metrics", Text: fmt.Sprintf("%s does not answer: %v", address, err),
+		Advice: "'vtlcmd reload' applies the configuration, and says what is wrong with the address"}
+}
+
+// metricsPage bounds what is read of the metrics, in bytes: those of a large
+// library with many drives are a few MB.
+const metricsPage = 64 << 20
 
 // holder names the process that listens on the port of an address, as far as we
 // may see it (proc(5)).

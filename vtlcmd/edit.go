@@ -325,7 +325,12 @@ func (a *app) apply(ctx context.Context, before, after *config.Suite) ([]string,
 	return changes, nil
 }
 
-// tellUnits says which units to start and stop where systemd runs the daemons.
+// watchedFile is the configuration for which systemd starts and stops daemons:
+// that of systemd/vtl-reconfigure.path.
+const watchedFile = "/etc/vtl/vtl.yaml"
+
+// tellUnits says who starts and stops the daemons of devices that are new and
+// gone where no `vtlcmd up` does.
 func (a *app) tellUnits(before, after *config.Suite) {
 	for _, text := range changedDevices(before, after) {
 		name, gone := strings.CutSuffix(text, " is gone")
@@ -340,6 +345,11 @@ func (a *app) tellUnits(before, after *config.Suite) {
 			verb = "stop"
 		}
 		d := bus.Device{Kind: bus.Kind(kind), ID: n}
-		fmt.Fprintf(a.stderr, "hint: systemctl %s %s@%d\n", verb, d.Service(), d.ID)
+		switch {
+		case a.paths.Config == watchedFile:
+			fmt.Fprintf(a.stderr, "systemd %ss %s@%d; 'systemctl status vtl-reconfigure' says how it went\n", verb, d.Service(), d.ID)
+		default:
+			fmt.Fprintf(a.stderr, "hint: nobody looks after the daemons of %s: %s %s %d\n", a.paths.Config, verb, d.Service(), d.ID)
+		}
 	}
 }

@@ -218,3 +218,26 @@ func (u *ups) metricsMove(address string) {
 		t.Error("metrics are served that nobody wants")
 	}
 }
+
+// TestMetricsTaken: an address of the metrics that another program has keeps
+// nobody's tapes away, nor other changes of the configuration. The log and doctor
+// say who has it, and `vtlcmd reload` takes it when it is free.
+func TestMetricsTaken(t *testing.T) {
+	other, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	address := other.Addr().String()
+	u := newUps(t, oneDrive+"metrics: {listen: \""+address+"\"}\n")
+	u.start()
+	u.do("11", "load", "VTL001L9")
+	u.do("10", "add", "slot")
+	u.expect(u.diagnosis(), "metrics", address+" is taken by ", "'vtlcmd reload'")
+	other.Close()
+	u.do("reload")
+	lines, _ := scraped(t, address, "")
+	if !strings.Contains(strings.Join(lines, "\n"), `vtl_up{id="11",kind="drive"} 1`) {
+		t.Errorf("after the reload: %q", lines)
+	}
+}

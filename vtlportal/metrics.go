@@ -35,6 +35,7 @@ type metricsServer struct {
 	handler http.Handler
 
 	mu      sync.Mutex // guards what follows
+	wanted  string     // the address that was asked for last, served or not
 	address string     // empty: nothing is served
 	server  *http.Server
 }
@@ -50,6 +51,21 @@ func newMetricsServer(p *portal) *metricsServer {
 		http.Redirect(w, r, "/metrics", http.StatusFound)
 	})
 	return &metricsServer{portal: p, handler: mux}
+}
+
+// reload serves on another address from now on. A new address that cannot be had
+// is refused. One that was not to be had before is tried again, and is no reason
+// to refuse what else the configuration changes.
+func (m *metricsServer) reload(address string) error {
+	m.mu.Lock()
+	same := address == m.wanted
+	m.mu.Unlock()
+	err := m.listen(address)
+	if err != nil && same {
+		m.portal.log.Error("metrics are not served", "err", err)
+		return nil
+	}
+	return err
 }
 
 // listen serves on another address from now on; empty: nowhere. When it fails,
@@ -80,15 +96,19 @@ func (m *metricsServer) listen(address string) error {
 	if m.server != nil {
 		m.server.Close()
 	}
-	m.address, m.server = address, next
+	m.wanted, m.address, m.server = address, address, next
 	return nil
 }
 
-// run is the daemon's part: it serves until ctx ends.
+// run is the daemon's part: it serves until ctx ends. An address that cannot be
+// had keeps nobody's tapes away: the log and `vtlcmd doctor` tell of it.
 func (m *metricsServer) run(address string) func(context.Context, func()) error {
 	return func(ctx context.Context, ready func()) error {
 		if err := m.listen(address); err != nil {
-			return err
+			m.portal.log.Error("metrics are not served", "err", err, "hint", daemon.Hint(err)+"; 'vtlcmd reload' tries again")
+			m.mu.Lock()
+			m.wanted = address
+			m.mu.Unlock()
 		}
 		ready()
 		<-ctx.Done()

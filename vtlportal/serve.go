@@ -140,7 +140,7 @@ func (p *portal) reload(context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := p.metrics.listen(suite.Metrics.Listen); err != nil {
+	if err := p.metrics.reload(suite.Metrics.Listen); err != nil {
 		return err
 	}
 	if err := p.targets.configure(suite); err != nil {
