@@ -93,6 +93,7 @@ func edits() map[string]Change {
 		"add library":  AddLibrary(Library{ID: 40, Model: "m", Serial: "L40", Slots: 3, Media: []Media{{Barcodes: "A001L9", Kind: "WORM"}}, Drives: []Drive{{ID: 41, Model: "m", Serial: "D41"}}}),
 		"add media":    AddMedia(10, Media{Barcodes: "NEW001L9-NEW003L9", SizeMiB: 100}),
 		"remove media": RemoveLibrary(30),
+		"some media":   RemoveMedia(10, []string{"VTL003L9", "VTL020L9"}),
 	}
 }
 

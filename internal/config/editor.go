@@ -344,7 +344,12 @@ func (e *editor) removeItem(list *yaml.Node, id int) error {
 	if err != nil {
 		return err
 	}
-	at := slices.Index(list.Content, item)
+	return e.removeAt(list, slices.Index(list.Content, item))
+}
+
+// removeAt removes an item from a list, with the comment above it.
+func (e *editor) removeAt(list *yaml.Node, at int) error {
+	item := list.Content[at]
 	if list.Style&yaml.FlowStyle != 0 {
 		return e.removeFromFlow(list, at)
 	}
