@@ -7,8 +7,9 @@ import (
 
 // Responses of RFC 7143 11.6.1 that the logical unit does not give.
 const (
-	taskReassignNotSupported uint8 = 4
-	functionRejected         uint8 = 255
+	taskReassignNotSupported    uint8 = 4
+	functionAuthorizationFailed uint8 = 6
+	functionRejected            uint8 = 255
 )
 
 // The function of RFC 7143 11.5.1 that SAM does not have.
@@ -64,6 +65,10 @@ func (s *session) manage(p *pdu.TaskManagementRequest) {
 	r := pdu.TaskManagementResponse{Response: response, InitiatorTaskTag: p.InitiatorTaskTag}
 	r.Encode(&c.header)
 	err = s.control(c)
+	if scsi.TaskManagement(p.Function) == scsi.TargetColdReset && response == uint8(scsi.FunctionComplete) {
+		s.target.serve.Add(1) // this goroutine goes on when the session has ended
+		defer s.target.coldReset()
+	}
 	s.mu.Lock()
 	s.managing--
 	if s.starved {
@@ -90,6 +95,11 @@ func (s *session) perform(p *pdu.TaskManagementRequest) uint8 {
 			return uint8(scsi.LUNDoesNotExist)
 		}
 	case scsi.TargetWarmReset:
+	case scsi.TargetColdReset:
+		if s.target.policy.Load().RefuseColdReset {
+			return functionAuthorizationFailed
+		}
+		fn = scsi.TargetWarmReset // what it is to the device; the sessions end when it is answered
 	case taskReassign:
 		return taskReassignNotSupported
 	default:

@@ -25,6 +25,7 @@ const (
 	respNoLUN        = 2
 	respNoReassign   = 4
 	respNotSupported = 5
+	respUnauthorized = 6
 )
 
 // manage sends a function and checks the response.
@@ -139,7 +140,7 @@ func TestManageOthers(t *testing.T) {
 	w := newWorld(t)
 	s := w.login(iscsitest.Config{})
 	for fn, want := range map[uint8]uint8{
-		clearACA: respNotSupported, targetColdReset: respNotSupported, taskReassign: respNoReassign,
+		clearACA: respNotSupported, taskReassign: respNoReassign,
 		queryTask: respNotSupported, noSuchFunction: respNotSupported, abortTaskSet: respComplete,
 	} {
 		w.manage(s, fn, nil, want)

@@ -19,6 +19,10 @@ type Policy struct {
 
 	// CHAP, when not nil, asks every login for CHAP (RFC 7143 12.1.3).
 	CHAP *chap.Policy
+
+	// RefuseColdReset refuses TARGET COLD RESET, by which an initiator ends the
+	// sessions of all others (RFC 7143 9.5, 11.5.1).
+	RefuseColdReset bool
 }
 
 // Allows reports whether an initiator of that name may log in from an address.

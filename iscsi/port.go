@@ -179,6 +179,7 @@ func (t *Target) attach(s *session) *loginError {
 // the like stay for Time2Wait and Time2Retain (RFC 7143 6.3.5, 7.5), unless the
 // initiator port has come back already.
 func (t *Target) lost(s *session) {
+	reset := s.why() == errReset
 	t.mu.Lock()
 	p := t.ports[s.port]
 	if p == nil || s.nexus == nil || p.nexus != s.nexus {
@@ -187,7 +188,7 @@ func (t *Target) lost(s *session) {
 	}
 	retain := s.par.retention()
 	replaced := p.session != s
-	if !replaced && (retain == 0 || t.closed) {
+	if !replaced && (retain == 0 || t.closed || reset) {
 		delete(t.ports, s.port)
 		t.mu.Unlock()
 		t.opt.Unit.Detach(s.nexus, scsi.NexusClosed)
@@ -253,11 +254,25 @@ func (s *session) abandon(err error) {
 	close(s.done)
 }
 
+// coldReset is what TARGET COLD RESET does when the device is reset: every session
+// of every initiator ends, and nothing is kept of any of them (RFC 7143 11.5.1).
+func (t *Target) coldReset() {
+	defer t.serve.Done()
+	t.dropAll(errReset)
+	t.forget(func(p *port) bool { return p.retain != nil })
+}
+
 // forgetAll ends the nexuses that are still kept.
-func (t *Target) forgetAll() {
+func (t *Target) forgetAll() { t.forget(func(*port) bool { return true }) }
+
+// forget ends the nexuses of some ports, which have no connection.
+func (t *Target) forget(which func(*port) bool) {
 	t.mu.Lock()
 	var left []*scsi.Nexus
 	for key, p := range t.ports {
+		if !which(p) {
+			continue
+		}
 		if p.retain != nil {
 			p.retain.Stop()
 		}

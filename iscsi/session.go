@@ -124,6 +124,9 @@ type heldRequest struct {
 // errReplaced ends a session whose initiator port logged in again.
 var errReplaced = errors.New("the initiator logged in again")
 
+// errReset ends a session by TARGET COLD RESET.
+var errReset = errors.New("the target was reset")
+
 // errLoggedOut ends a session after its logout.
 var errLoggedOut = errors.New("logged out")
 
@@ -180,6 +183,13 @@ func (s *session) fail(err error) {
 	s.closing = true
 	s.mu.Unlock()
 	s.conn.Close()
+}
+
+// why is the reason for which the session ended; nil: it has not.
+func (s *session) why() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
 }
 
 // tearDown ends all tasks and tells the logical unit what became of the nexus.

@@ -296,7 +296,7 @@ func (t *Target) Shutdown(ctx context.Context) error {
 	case <-gone:
 	case <-ctx.Done():
 		err = ctx.Err()
-		t.dropAll()
+		t.dropAll(ErrClosed)
 		<-gone
 	}
 	t.forgetAll()
@@ -305,7 +305,7 @@ func (t *Target) Shutdown(ctx context.Context) error {
 
 // dropAll tells the initiators that their sessions end now (RFC 7143 11.9.1,
 // event 3), waits a moment for that to go out, and closes the connections.
-func (t *Target) dropAll() {
+func (t *Target) dropAll(why error) {
 	left := t.sessions()
 	told := make([]chan struct{}, len(left))
 	for i, s := range left {
@@ -322,6 +322,6 @@ func (t *Target) dropAll() {
 		}
 	}
 	for _, s := range left {
-		s.fail(ErrClosed)
+		s.fail(why)
 	}
 }

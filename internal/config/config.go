@@ -71,6 +71,10 @@ type ISCSI struct {
 	Initiators []string `yaml:"initiators,omitempty"`
 	Addresses  []string `yaml:"addresses,omitempty"`
 
+	// RefuseColdReset refuses TARGET COLD RESET, which ends the sessions of all
+	// initiators of a target.
+	RefuseColdReset bool `yaml:"refuse-cold-reset,omitempty"`
+
 	MaxSessions             int `yaml:"max-sessions,omitempty"`
 	MaxSessionsPerInitiator int `yaml:"max-sessions-per-initiator,omitempty"`
 }

@@ -161,6 +161,7 @@ func TestGoodFiles(t *testing.T) {
 		"public said twice": "listen: ':3260'\niscsi: {allow-public-without-authentication: true}\n",
 		"loopback":          "listen: '[::1]:13260'\n",
 		"initiators":        "iscsi: {initiators: ['iqn.1993-08.org.debian:01:*', '*', eui.0123456789ABCDEF]}\n",
+		"no cold reset":     "iscsi: {refuse-cold-reset: true}\n",
 		"external bus":      "bus: {url: 'tls://a:4222, tls://b:4222', credentials: c, ca: d}\n",
 		"lone drive":        "drives: [{id: 20, model: m, serial: D20, naa: '50:01:02:03:04:05:06:40', home: tapes}]\n",
 	} {

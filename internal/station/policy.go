@@ -11,7 +11,7 @@ import (
 // Policy makes the iSCSI access policy of a suite, narrowed by that of one device;
 // the zero Access is the suite's own.
 func Policy(s *config.Suite, a config.Access) (*iscsi.Policy, error) {
-	p := &iscsi.Policy{Initiators: s.ISCSI.Initiators}
+	p := &iscsi.Policy{Initiators: s.ISCSI.Initiators, RefuseColdReset: s.ISCSI.RefuseColdReset}
 	if len(a.Initiators) > 0 {
 		p.Initiators = a.Initiators
 	}

@@ -71,13 +71,16 @@ func TestSecretsRefused(t *testing.T) {
 }
 
 func TestPolicy(t *testing.T) {
-	s := &config.Suite{ISCSI: config.ISCSI{Initiators: []string{"iqn.a"}, Addresses: []string{"10.0.0.0/8", "192.168.1.5"}}}
+	s := &config.Suite{ISCSI: config.ISCSI{Initiators: []string{"iqn.a"}, Addresses: []string{"10.0.0.0/8", "192.168.1.5"}, RefuseColdReset: true}}
 	p, err := Policy(s, config.Access{Initiators: []string{"iqn.b"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(p.Initiators) != 1 || p.Initiators[0] != "iqn.b" {
 		t.Errorf("a device's own list does not replace the suite's: %v", p.Initiators)
+	}
+	if !p.RefuseColdReset {
+		t.Error("TARGET COLD RESET is not refused")
 	}
 	if len(p.Addresses) != 2 || p.Addresses[1].Bits() != 32 {
 		t.Errorf("addresses: %v", p.Addresses)
