@@ -122,6 +122,7 @@ const (
 	UnencryptedDataEncountered                    ASC = 0x74_02
 	IncorrectDataEncryptionKey                    ASC = 0x74_03
 	CryptographicIntegrityValidationFailed        ASC = 0x74_04
+	ErrorDecryptingData                           ASC = 0x74_05
 	EncryptionParametersNotUseable                ASC = 0x74_07
 	EncryptionModeMismatchOnRead                  ASC = 0x74_09
 	EncryptedBlockNotRawReadEnabled               ASC = 0x74_0A

@@ -25,6 +25,16 @@ type Encryptor struct {
 	// AnyIndex: SET DATA ENCRYPTION takes every algorithm index.
 	AnyIndex bool `yaml:"any-index"`
 
+	// NotRaw is the additional sense code of a raw read of a block that was not
+	// enabled for it; 0: 74h/0Ah. ChangedKAD, when not 0, is that of a key that does
+	// not fit a block whose key-associated data are not those of the block before.
+	NotRaw     uint16 `yaml:"not-raw"`
+	ChangedKAD uint16 `yaml:"changed-kad"`
+
+	// Wrapping: keys may come wrapped with the drive's public key (RSA 2048), and
+	// the drive hands out random numbers.
+	Wrapping bool `yaml:"wrapping"`
+
 	// KeyLimit is how many wrong keys in a row may be tried on one volume; 0: any.
 	KeyLimit int `yaml:"key-limit"`
 }

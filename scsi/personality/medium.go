@@ -44,7 +44,12 @@ type Medium struct {
 	WORM         bool   `yaml:"worm"`         // comes as WORM cartridge too
 	Clean        bool   `yaml:"clean"`        // is a cleaning cartridge only
 	Encryption   bool   `yaml:"encryption"`   // can hold encrypted blocks
-	MAM          uint32 `yaml:"mam"`          // bytes for attributes (MAM 0407h)
+
+	// EncryptedDensity is the density code that is reported while the medium holds
+	// encrypted blocks; 0: the same.
+	EncryptedDensity uint8 `yaml:"encrypted-density"`
+
+	MAM uint32 `yaml:"mam"` // bytes for attributes (MAM 0407h)
 
 	// Personality is the VOLUME PERSONALITY of log page 17h, such as "Ultrium-6".
 	Personality string `yaml:"personality"`

@@ -256,9 +256,9 @@ var vendorPages = map[string]page.Mode{
 		Code: 0x25, Length: 0x1E, Name: "Read-Write Control", Clause: "IBM GA32-0562", Fields: page.Fields{
 			page.Uint16(5, "LOGICAL END OF PARTITION", 0, page.Changeable),
 			page.Uint8(10, "FORMAT DENSITY", 0, page.Changeable),
-			page.Bits(20, 1, 0, "ENCRYPTION STATE", 0, page.Fixed),
-			page.Bit(24, 0, "MEDIUM ENCRYPTED", 0, page.Fixed),
-			page.Uint8(27, "ENCRYPTION METHOD", 0, page.Fixed),
+			page.Bits(20, 1, 0, "ENCRYPTION STATE", 0, page.Dynamic),
+			page.Bit(24, 0, "MEDIUM ENCRYPTED", 0, page.Dynamic),
+			page.Uint8(27, "ENCRYPTION METHOD", 0, page.Dynamic),
 		},
 	},
 	"31": {

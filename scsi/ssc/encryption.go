@@ -1,6 +1,8 @@
 package ssc
 
 import (
+	"bytes"
+	"crypto/rsa"
 	"errors"
 
 	"govtl/internal/buffer"
@@ -55,6 +57,8 @@ type encryption struct {
 	locked  map[*scsi.Nexus]uint32 // key instance counter that a nexus is locked to
 	counter uint32
 	wrong   int // keys in a row that did not fit this volume
+
+	wrapping *rsa.PrivateKey // nil: not made yet, see wrappingKey
 
 	// What follows is of one loaded medium.
 	cart    *libcart.Cartridge
@@ -205,7 +209,7 @@ func (d *Drive) forgetKeys() {
 	for p := range e.all() {
 		d.drop(p)
 	}
-	e.shared = nil
+	e.shared, e.wrapping = nil, nil
 	clear(e.local)
 	clear(e.locked)
 }
@@ -401,7 +405,31 @@ func (d *Drive) wrongKey(p *parameters, err error) error {
 		p.failed = true
 		d.crypt.wrong++
 	}
+	if v := d.model.Encryptor.ChangedKAD; v != 0 && errors.Is(err, libcart.ErrWrongKey) && d.otherKADs() {
+		return scsi.NewSense(scsi.DataProtect, scsi.ASC(v))
+	}
 	return err
+}
+
+// otherKADs reports whether the block at the position has other key-associated data
+// than the encrypted block before it.
+func (d *Drive) otherKADs() bool {
+	c := d.in.cart
+	here := c.Position()
+	if here.Object == 0 {
+		return false
+	}
+	next, err := c.Seal()
+	if err != nil || c.LocateObject(here.Partition, here.Object-1) != nil {
+		return false
+	}
+	before, err := c.Seal()
+	if c.LocateObject(here.Partition, here.Object) != nil || err != nil || !before.Encrypted {
+		return false
+	}
+	a, _ := decodeLabel(before.Label)
+	b, _ := decodeLabel(next.Label)
+	return !bytes.Equal(appendKADs(nil, a.kads, 0), appendKADs(nil, b.kads, 0))
 }
 
 // readRaw reads an encrypted block without decrypting it.
@@ -415,7 +443,11 @@ func (d *Drive) readRaw(most int) (libcart.Object, error) {
 		return libcart.Object{}, scsi.NewSense(scsi.DataProtect, scsi.UnencryptedDataEncountered)
 	}
 	if l, ok := decodeLabel(s.Label); !ok || l.rawDisabled {
-		return libcart.Object{}, scsi.NewSense(scsi.DataProtect, scsi.EncryptedBlockNotRawReadEnabled)
+		asc := scsi.EncryptedBlockNotRawReadEnabled
+		if v := d.model.Encryptor.NotRaw; v != 0 {
+			asc = scsi.ASC(v)
+		}
+		return libcart.Object{}, scsi.NewSense(scsi.DataProtect, asc)
 	}
 	return c.ReadSealed()
 }

@@ -33,6 +33,9 @@ func (d *Drive) mediumHeader() page.Header {
 	h := page.Header{MediumType: d.model.MediumTypeOf(m.info.Medium, m.kind)}
 	if m.cart != nil {
 		h.Density = m.info.Density
+		if m.model != nil && m.model.EncryptedDensity != 0 && d.holdsEncrypted() {
+			h.Density = m.model.EncryptedDensity
+		}
 		h.DeviceSpecific = flag(m.info.WriteProtected || m.readOnly, 0x80)
 	}
 	return h
@@ -60,12 +63,22 @@ func (d *Drive) liveModePage(n *scsi.Nexus, m *page.Mode, b page.Image) {
 		if p := d.crypt.effective(n); p != nil {
 			put("ENCR_E", uint64(flag(p.encrypt != encryptOff, 1)))
 		}
+	case m.Code == 0x25 && d.encrypts():
+		put("ENCRYPTION METHOD", encryptionByApplication)
+		if p := d.crypt.effective(n); p != nil && p.encrypt != encryptOff {
+			put("ENCRYPTION STATE", 2) // on
+		}
+		put("MEDIUM ENCRYPTED", uint64(flag(d.holdsEncrypted(), 1)))
 	case m.Code == 0x1D:
 		if d.in.loaded() && d.in.info.Kind == libcart.WORM {
 			put("WORMM", 1)
 		}
 	}
 }
+
+// encryptionByApplication is the ENCRYPTION METHOD of mode page 25h: applications
+// hand the keys over.
+const encryptionByApplication = 0x50
 
 // checkMode checks what only the drive knows of a MODE SELECT.
 func (d *Drive) checkMode(sel *page.Selection) error {

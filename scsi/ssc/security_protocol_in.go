@@ -64,6 +64,8 @@ const (
 	pageManagement   = 0x0012
 	pageStatus       = 0x0020
 	pageNextBlock    = 0x0021
+	pageRandom       = 0x0030
+	pageWrappingKey  = 0x0031
 
 	pageSetEncryption = 0x0010 // of SECURITY PROTOCOL OUT
 )
@@ -72,28 +74,43 @@ const (
 func (d *Drive) encryptionPage(n *scsi.Nexus, code uint16) ([]byte, error) {
 	b := binary.BigEndian.AppendUint16(nil, code)
 	b = append(b, 0, 0)
+	wraps := d.model.Encryptor.Wrapping
+	if (code == pageRandom || code == pageWrappingKey) && !wraps {
+		return nil, scsi.InvalidFieldInCDBAt(2, -1)
+	}
+	var err error
 	switch code {
 	case pageInSupport:
 		for _, p := range []uint16{pageInSupport, pageOutSupport, pageCapabilities, pageKeyFormats, pageManagement, pageStatus, pageNextBlock} {
 			b = binary.BigEndian.AppendUint16(b, p)
+		}
+		if wraps {
+			b = append(b, pageRandom>>8, pageRandom, pageWrappingKey>>8, pageWrappingKey)
 		}
 	case pageOutSupport:
 		b = binary.BigEndian.AppendUint16(b, pageSetEncryption)
 	case pageCapabilities:
 		b = d.encryptionCapabilities(b)
 	case pageKeyFormats:
-		b = append(b, 0x00) // plain text
+		b = append(b, keyPlain)
+		if wraps {
+			b = append(b, keyWrapped)
+		}
 	case pageManagement: // LOCK_C; CKOD_C, CKORP_C, CKORL_C; AITN_C, LOCAL_C, PUBLIC_C
 		b = append(b, 0x01, 0x07, 0, 0x07, 0, 0, 0, 0, 0, 0, 0, 0)
 	case pageStatus:
 		b = d.encryptionStatus(b, n)
 	case pageNextBlock:
-		var err error
-		if b, err = d.nextBlockStatus(b, n); err != nil {
-			return nil, err
-		}
+		b, err = d.nextBlockStatus(b, n)
+	case pageRandom:
+		b, err = appendRandom(b)
+	case pageWrappingKey:
+		b, err = d.appendPublicKey(b)
 	default:
 		return nil, scsi.InvalidFieldInCDBAt(2, -1)
+	}
+	if err != nil {
+		return nil, err
 	}
 	binary.BigEndian.PutUint16(b[2:], uint16(len(b)-4))
 	return b, nil

@@ -72,7 +72,13 @@ func (d *Drive) decodeSetEncryption(list []byte) (p *parameters, lock bool, err 
 		return nil, false, scsi.InvalidParameterAt(18, -1)
 	}
 	needed := p.encrypt == encryptOn || p.decrypt >= decryptOn
-	if needed && n != libcart.KeySize {
+	key := list[keyOffset : keyOffset+n]
+	if needed && list[9] == keyWrapped {
+		if key, err = d.unwrapKey(key, keyOffset); err != nil {
+			return nil, false, err
+		}
+		defer clear(key)
+	} else if needed && n != libcart.KeySize {
 		return nil, false, scsi.InvalidParameterAt(18, -1).Because("a key of %d bytes, not %d", n, libcart.KeySize)
 	}
 	if err := d.takeKADs(p, list[keyOffset+n:], keyOffset+n); err != nil {
@@ -80,7 +86,7 @@ func (d *Drive) decodeSetEncryption(list []byte) (p *parameters, lock bool, err 
 	}
 	if needed {
 		l := label{rawDisabled: p.rawDisabled, algorithm: p.algorithm, format: p.format, kads: p.kads}
-		p.cipher, err = libcart.NewCipher(list[keyOffset:kadOffset], l.encode())
+		p.cipher, err = libcart.NewCipher(key, l.encode())
 	}
 	return p, lock, err
 }
@@ -106,7 +112,7 @@ func (d *Drive) checkSetEncryption(p *parameters, list []byte) error {
 		return scsi.InvalidParameterAt(7, -1)
 	case !known && (p.encrypt != encryptOff || p.decrypt != decryptOff):
 		return scsi.InvalidParameterAt(8, -1)
-	case list[9] != 0: // key format: plain text
+	case list[9] != keyPlain && !(list[9] == keyWrapped && e.Wrapping):
 		return scsi.InvalidParameterAt(9, -1)
 	case p.format > 2:
 		return scsi.InvalidParameterAt(10, -1)
