@@ -28,6 +28,7 @@ func (d *description) closeLast() {
 	}
 	t.Size = roundUp(t.End()-t.Start, d.Medium.Align) + d.Medium.RunOut
 	t.Closed = true
+	t.Sum = t.Sum.addZeros(t.End() - t.Next)
 }
 
 // pad makes the image as long as a track that ends at an address, zeros behind
@@ -39,6 +40,12 @@ func (d *Disc) pad(end int64) error {
 		return err
 	}
 	if size < want {
+		if err := d.describe(); err != nil {
+			return err
+		}
+		if d.failed != nil {
+			return d.failed
+		}
 		if err := d.image.Truncate(want); err != nil {
 			return err
 		}
@@ -136,9 +143,12 @@ func (d *Disc) Erase(minimal bool) error {
 func (d *Disc) empty() error {
 	d.unsynced = false
 	if err := d.image.Truncate(0); err != nil {
-		return err
+		return d.fail(err)
 	}
-	return d.image.Sync()
+	if err := d.image.Sync(); err != nil {
+		return d.fail(err)
+	}
+	return nil
 }
 
 // SetFormat formats the disc, durably. Its blocks are lost with erase, and stay

@@ -17,6 +17,10 @@ type Options struct {
 	// Simple says what an image without a description is, by its size in bytes.
 	// nil refuses such an image.
 	Simple func(size int64) Medium
+
+	// ReadOnly opens a disc to look at it: nothing of it changes, and it may be in
+	// a drive.
+	ReadOnly bool
 }
 
 // Disc is an open disc. It is for one goroutine at a time.
@@ -31,6 +35,11 @@ type Disc struct {
 	dirty     bool // the description has changed since it was saved
 	unsynced  bool // blocks were written since the image was synced
 	locked    bool // the image may not be written
+
+	// failed is why nothing of this disc is written any more until it is opened
+	// again: a sync tells of a failure once, and what was written before it may
+	// be lost.
+	failed error
 }
 
 func (o Options) fs() vfs.FS {
@@ -112,7 +121,7 @@ func (d *Disc) openImage() error {
 			return fmt.Errorf("libdisc: %s: %w", d.path, err)
 		}
 	}
-	if d.Medium.Recording == ROM {
+	if d.Medium.Recording == ROM || d.opt.ReadOnly {
 		d.locked = true
 		d.image, err = d.fs.OpenFile(d.path, os.O_RDONLY, 0)
 		return err
@@ -143,7 +152,7 @@ func (d *Disc) settle() error {
 		return err
 	}
 	if end := d.recordedEnd() * BlockSize; size > end {
-		if err := d.image.Truncate(end); err != nil {
+		if err := errors.Join(d.image.Truncate(end), d.image.Sync()); err != nil {
 			return err
 		}
 	}
@@ -171,11 +180,22 @@ func (d *Disc) save() error {
 	if err != nil {
 		return err
 	}
+	if d.failed != nil {
+		return d.failed
+	}
 	if err := vfs.ReplaceFile(d.fs, d.path+Suffix, b, 0o640); err != nil {
-		return err
+		return d.fail(err)
 	}
 	d.described, d.dirty = true, false
 	return nil
+}
+
+// fail notes why the disc takes nothing more.
+func (d *Disc) fail(err error) error {
+	if d.failed == nil {
+		d.failed = fmt.Errorf("%w: %w", ErrFailed, err)
+	}
+	return d.failed
 }
 
 // commit makes a new description durable, or leaves everything as it was.
@@ -198,9 +218,12 @@ func (d *Disc) next() description {
 
 // Sync makes everything written durable.
 func (d *Disc) Sync() error {
+	if d.failed != nil {
+		return d.failed
+	}
 	if d.unsynced {
 		if err := d.image.Sync(); err != nil {
-			return err
+			return d.fail(err)
 		}
 		d.unsynced = false
 	}

@@ -8,13 +8,24 @@
 // nothing of what was not can be taken for recorded. The package knows no SCSI.
 package libdisc
 
-import "errors"
+import (
+	"errors"
+	"path/filepath"
+	"strings"
+)
 
 // BlockSize is the size of a block in bytes.
 const BlockSize = 2048
 
 // Suffix is what the description's name has behind the image's.
 const Suffix = ".disc"
+
+// SecondSide is the image of a disc's second side: that of DISC001.iso is
+// DISC001-B.iso.
+func SecondSide(path string) string {
+	ext := filepath.Ext(path)
+	return strings.TrimSuffix(path, ext) + "-B" + ext
+}
 
 // What a disc refuses, and why. Nothing has changed when one is returned.
 var (
@@ -47,6 +58,10 @@ var (
 
 	// ErrMedium: this kind of medium cannot do it at all.
 	ErrMedium = errors.New("libdisc: not with this medium")
+
+	// ErrFailed: a write or a sync failed; the disc takes nothing more until it is
+	// opened again, with what was durable.
+	ErrFailed = errors.New("libdisc: the disc's files could not be written")
 
 	// ErrDescription: NAME.disc is damaged; the text says how.
 	ErrDescription = errors.New("libdisc: the description is damaged")

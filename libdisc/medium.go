@@ -108,6 +108,10 @@ type Track struct {
 	Incremental bool `json:"incremental,omitempty"`
 
 	Closed bool `json:"closed,omitempty"`
+
+	// Sum is the checksum of what is recorded, and of the whole track once it is
+	// closed; not known for tracks with blocks that were overwritten (BD-R POW).
+	Sum Sum `json:"sum,omitempty"`
 }
 
 // End is behind the track's last block: padded, reserved or just recorded.

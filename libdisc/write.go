@@ -37,7 +37,7 @@ func (d *Disc) begin(t Track) error {
 	if len(d.Tracks()) == maxTracks {
 		return ErrRange
 	}
-	t.Session = d.Sessions + 1
+	t.Session, t.Sum = d.Sessions+1, sumKnown
 	d.description.Tracks = append(d.description.Tracks, t)
 	d.dirty = true
 	return nil
@@ -65,7 +65,7 @@ func (d *Disc) Write(lba int64, p []byte, m Mode) error {
 	nwa, ok := d.NWA()
 	switch {
 	case d.Form == Pseudo && lba+n <= nwa && d.recorded(lba, n):
-		return d.put(lba, p)
+		return d.replace(lba, n, p)
 	case !ok:
 		return ErrRange
 	case lba != nwa:
@@ -80,6 +80,10 @@ func (d *Disc) Write(lba int64, p []byte, m Mode) error {
 		return ErrRange
 	}
 	if err := d.put(lba, p); err != nil {
+		// What a refused write left behind must not become padding.
+		if terr := d.image.Truncate(lba * BlockSize); terr != nil {
+			return d.fail(terr)
+		}
 		return err
 	}
 	if t == nil {
@@ -89,6 +93,7 @@ func (d *Disc) Write(lba int64, p []byte, m Mode) error {
 		t, _ = d.Open()
 	}
 	t.Next = lba + n
+	t.Sum = t.Sum.add(p)
 	d.dirty = true
 	return nil
 }
@@ -112,17 +117,45 @@ func (d *Disc) writeRandom(lba, n int64, p []byte) error {
 	return nil
 }
 
-// put writes to the image. Before its first block a disc of the simple model gets
-// its description: a power cut must not leave an image that looks finished.
+// describe gives a disc of the simple model its description. Nothing goes into the
+// image before: a power cut must not leave one that looks finished.
+func (d *Disc) describe() error {
+	if d.described {
+		return nil
+	}
+	return d.save()
+}
+
+// put writes to the image.
 func (d *Disc) put(lba int64, p []byte) error {
-	if !d.described {
-		if err := d.save(); err != nil {
-			return err
-		}
+	if err := d.describe(); err != nil {
+		return err
+	}
+	if d.failed != nil {
+		return d.failed
 	}
 	d.unsynced = true
 	_, err := d.image.WriteAt(p, lba*BlockSize)
 	return err
+}
+
+// replace writes over recorded blocks (BD-R POW), whose checksums are then not
+// known any more: durably so before the first of them changes.
+func (d *Disc) replace(lba, n int64, p []byte) error {
+	changed := false
+	for i := range d.description.Tracks {
+		t := &d.description.Tracks[i]
+		if lba < t.End() && lba+n > t.Start && t.Sum.Known() {
+			t.Sum, changed = 0, true
+		}
+	}
+	if changed {
+		d.dirty = true
+		if err := d.Sync(); err != nil {
+			return err
+		}
+	}
+	return d.put(lba, p)
 }
 
 // recorded reports whether a range lies within one track's recorded blocks.
