@@ -13,19 +13,19 @@ import (
 
 // Op is one operation that changes something or makes it durable.
 type Op struct {
-	// Kind is create, open, write, truncate, sync, await, allocate, rename,
-	// remove, removeall, mkdir, mkdirall or syncdir.
+	// Kind is create, open, write, truncate, sync, flush, await, allocate,
+	// rename, remove, removeall, mkdir, mkdirall or syncdir.
 	Kind string
 	Name string // path
 	To   string // the other path of a rename
-	Off  int64  // of a write, await or allocate; the size of a truncate
-	N    int64  // bytes of a write, await or allocate
+	Off  int64  // of a write, flush, await or allocate; the size of a truncate
+	N    int64  // bytes of a write, flush, await or allocate
 }
 
 // String is the line of a log, with paths as they are.
 func (o Op) String() string {
 	switch o.Kind {
-	case "write", "await", "allocate":
+	case "write", "flush", "await", "allocate":
 		return fmt.Sprintf("%s %s %d+%d", o.Kind, o.Name, o.Off, o.N)
 	case "truncate":
 		return fmt.Sprintf("%s %s %d", o.Kind, o.Name, o.Off)
@@ -39,8 +39,8 @@ func (o Op) String() string {
 var ShortWrite = errors.New("vfs: short write")
 
 // Failing returns a file system in which each operation asks rule first; an error
-// makes it fail with that error, without being done. A Sync that fails loses what
-// it should have made durable, as page caches do. rule may be called
+// makes it fail with that error, without being done. A Sync, Flush or Await that
+// fails loses what was not durable, as page caches do. rule may be called
 // concurrently.
 func Failing(f FS, rule func(Op) error) FS { return observed{f, rule} }
 
@@ -158,23 +158,37 @@ func (f observedFile) Truncate(size int64) error {
 }
 
 func (f observedFile) Sync() error {
-	if err := f.see(Op{Kind: "sync", Name: f.Name()}); err != nil {
-		if l, ok := f.File.(interface{ Lose() }); ok {
-			l.Lose()
-		}
-		return pathErr("sync", f.Name(), err)
+	if err := f.writeback("sync", 0, 0); err != nil {
+		return err
 	}
 	return f.File.Sync()
 }
 
+func (f observedFile) Flush(off, n int64) error {
+	if err := f.writeback("flush", off, n); err != nil {
+		return err
+	}
+	return f.File.Flush(off, n)
+}
+
 func (f observedFile) Await(off, n int64) error {
-	if err := f.see(Op{Kind: "await", Name: f.Name(), Off: off, N: n}); err != nil {
-		if l, ok := f.File.(interface{ Lose() }); ok {
-			l.Lose()
-		}
-		return pathErr("await", f.Name(), err)
+	if err := f.writeback("await", off, n); err != nil {
+		return err
 	}
 	return f.File.Await(off, n)
+}
+
+// writeback asks about an operation that brings something to the disk; when it
+// fails, that is lost.
+func (f observedFile) writeback(kind string, off, n int64) error {
+	err := f.see(Op{Kind: kind, Name: f.Name(), Off: off, N: n})
+	if err == nil {
+		return nil
+	}
+	if l, ok := f.File.(interface{ Lose() }); ok {
+		l.Lose()
+	}
+	return pathErr(kind, f.Name(), err)
 }
 
 func (f observedFile) Allocate(off, n int64) error {
