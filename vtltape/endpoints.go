@@ -51,8 +51,9 @@ func (d *drive) endpoints() error {
 		station.Handle(d.Station, bus.DriveRemove(d.id), func(ctx context.Context, r bus.RemoveRequest) (bus.Empty, error) {
 			return bus.Empty{}, coded(d.unit.Remove(ctx, r.Barcode, r.MoveID))
 		}),
-		station.Handle(d.Station, bus.DriveState(d.id), func(context.Context, bus.Empty) (bus.DriveHolds, error) {
-			return holds(d.unit.State()), nil
+		station.Handle(d.Station, bus.DriveState(d.id), func(ctx context.Context, _ bus.Empty) (bus.DriveHolds, error) {
+			s, err := d.unit.Holds(ctx)
+			return holds(s), coded(err)
 		}),
 		station.Handle(d.Station, bus.DriveLoad(d.id), d.load),
 		station.Handle(d.Station, bus.DriveUnload(d.id), d.unload),

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"govtl/internal/buffer"
@@ -122,6 +123,8 @@ type Drive struct {
 	damaged  error           // why the memory could not be read
 
 	patience time.Duration // statusPatience
+
+	moves atomic.Int32 // Insert and Remove requests that have not ended
 
 	mu   sync.Mutex // guards what follows, which is read without the turn
 	hold State

@@ -37,6 +37,8 @@ var (
 // idempotent: the same id and barcode again changes nothing. Errors are
 // ErrIncompatible, ErrFull and ErrVolume.
 func (d *Drive) Insert(ctx context.Context, dir, barcode, moveID string) error {
+	d.moves.Add(1)
+	defer d.moves.Add(-1)
 	return d.server.Do(ctx, func(*Drive) error {
 		if d.in != nil {
 			if d.in.barcode == barcode && d.State().MoveID == moveID && moveID != "" {
@@ -69,6 +71,8 @@ func (d *Drive) Insert(ctx context.Context, dir, barcode, moveID string) error {
 // was written could not be made durable, ErrVolume: then the medium is out
 // all the same.
 func (d *Drive) Remove(ctx context.Context, barcode, moveID string) error {
+	d.moves.Add(1)
+	defer d.moves.Add(-1)
 	return d.server.Do(ctx, func(*Drive) error {
 		if d.in == nil && d.State().MoveID == moveID && moveID != "" {
 			return nil

@@ -32,6 +32,18 @@ func (d *Drive) State() State {
 	return d.hold
 }
 
+// Holds is State for whoever settles a move: while an Insert or a Remove stands in
+// the drive's queue or is under way, it waits for its end, so that a drive that is
+// about to get a volume does not say that it is empty. Otherwise it answers at once.
+func (d *Drive) Holds(ctx context.Context) (State, error) {
+	if d.moves.Load() > 0 {
+		if err := d.server.Do(ctx, func(*Drive) error { return nil }); err != nil {
+			return State{}, err
+		}
+	}
+	return d.State(), nil
+}
+
 // publish brings State up to date.
 func (d *Drive) publish() {
 	d.mu.Lock()
