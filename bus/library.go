@@ -152,6 +152,19 @@ func LibraryMapLoad(id int) Endpoint[MapLoadRequest, Element] {
 	return endpoint[MapLoadRequest, Element](LibraryDevice(id), "map-load")
 }
 
+// GiveUpRequest tells a library that another one takes a volume in.
+type GiveUpRequest struct {
+	Barcode string `json:"barcode"`
+	Library int    `json:"library"` // the one that takes it
+}
+
+// LibraryGiveUp takes a volume off the shelf of a library, because another one
+// takes it in. It fails with CodeRefused when the volume is inside; a library
+// that does not know the volume has nothing to give up.
+func LibraryGiveUp(id int) Endpoint[GiveUpRequest, Empty] {
+	return endpoint[GiveUpRequest, Empty](LibraryDevice(id), "give-up")
+}
+
 // AddSlotRequest adds storage elements; 0 means one.
 type AddSlotRequest struct {
 	Count int `json:"count,omitempty"`

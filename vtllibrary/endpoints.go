@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"slices"
 	"time"
 
 	"govtl/bus"
@@ -84,6 +83,9 @@ func (l *library) endpoints() error {
 			return bus.BarcodesReply{Barcodes: taken}, coded(err)
 		}),
 		station.Handle(l.Station, bus.LibraryMapLoad(l.id), l.mapLoad),
+		station.Handle(l.Station, bus.LibraryGiveUp(l.id), func(_ context.Context, r bus.GiveUpRequest) (bus.Empty, error) {
+			return bus.Empty{}, coded(c.GiveUp(r.Barcode, bus.LibraryDevice(r.Library).String()))
+		}),
 		station.Handle(l.Station, bus.LibraryAddSlot(l.id), l.addSlot),
 		station.Handle(l.Station, bus.TapeAlert(l.Device), func(ctx context.Context, r bus.AlertRequest) (bus.AlertReply, error) {
 			return bus.AlertReply{Flags: r.Flags}, coded(c.SetAlerts(ctx, r.Flags))
@@ -95,32 +97,11 @@ func (l *library) endpoints() error {
 	)
 }
 
-// mapLoad puts a cartridge of the shelf, or a new one from the disk, into the MAP.
-func (l *library) mapLoad(_ context.Context, r bus.MapLoadRequest) (bus.Element, error) {
-	v, ok := l.find(r.Barcode)
-	if !ok {
-		i := slices.IndexFunc(l.changer.Shelf(), func(s smc.Volume) bool { return s.Barcode == r.Barcode })
-		switch {
-		case i >= 0:
-			v.Barcode = r.Barcode // the shelf knows where it is
-		case !l.changer.Status().DoorOpen:
-			return bus.Element{}, coded(smc.ErrMapNotOpened)
-		default:
-			return bus.Element{}, bus.Errorf(bus.CodeNotFound, "no cartridge %s in %s", r.Barcode, l.home)
-		}
-	}
-	at, err := l.changer.LoadMap(v)
-	if err != nil {
-		return bus.Element{}, coded(err)
-	}
-	return bus.Element{Type: at.Type.String(), Number: at.Number, Address: int(l.changer.Address(at)), Full: true, Barcode: v.Barcode}, nil
-}
-
 // addSlot adds storage elements for as long as the daemon runs; what keeps them
 // is the number in the configuration.
 func (l *library) addSlot(ctx context.Context, r bus.AddSlotRequest) (bus.AddSlotReply, error) {
 	n := max(r.Count, 1)
-	cfg, err := l.configuration(l.config)
+	cfg, err := l.configuration(l.config())
 	if err != nil {
 		return bus.AddSlotReply{}, coded(err)
 	}
@@ -176,6 +157,9 @@ func (l *library) inventory(_ context.Context, r bus.InventoryRequest) (bus.Inve
 	}
 	if !reply.More {
 		for _, v := range l.changer.Shelf() {
+			if v.Elsewhere != "" {
+				continue
+			}
 			reply.Shelf = append(reply.Shelf, bus.Volume{Barcode: v.Barcode, Dir: v.Dir, Kind: v.Kind, Medium: v.Medium})
 		}
 	}
@@ -186,8 +170,8 @@ func (l *library) inventory(_ context.Context, r bus.InventoryRequest) (bus.Inve
 func (l *library) status(context.Context, bus.Empty) (bus.LibraryStatusReply, error) {
 	s := l.changer.Status()
 	r := bus.LibraryStatusReply{
-		ID: l.id, Name: l.config.Name, Model: l.config.Model, Vendor: l.model.Inquiry.Vendor, Product: l.model.Inquiry.Product,
-		Revision: l.model.Inquiry.Revision, Serial: l.config.Serial, Target: l.Target, PID: os.Getpid(),
+		ID: l.id, Name: l.config().Name, Model: l.config().Model, Vendor: l.model.Inquiry.Vendor, Product: l.model.Inquiry.Product,
+		Revision: l.model.Inquiry.Revision, Serial: l.config().Serial, Target: l.Target, PID: os.Getpid(),
 		Started: l.Started().UTC().Format(time.RFC3339), Version: daemon.Version(),
 		Online: s.Online, DoorOpen: s.DoorOpen, Prevented: s.Prevented, Slots: s.Slots, SlotsFull: s.SlotsFull,
 		Mail: s.Mail, MailFull: s.MailFull, Pickers: s.Pickers, Shelf: s.Shelf,

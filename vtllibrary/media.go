@@ -6,9 +6,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"govtl/internal/config"
 	"govtl/internal/provision"
+	"govtl/internal/vfs"
 	"govtl/libcart"
 	"govtl/scsi/smc"
 )
@@ -18,10 +21,87 @@ var kindWords = map[libcart.Kind]string{
 	libcart.Data: "data", libcart.WORM: "WORM", libcart.Cleaning: "clean", libcart.Null: "NULL",
 }
 
+// listName is the file in the library's state directory that has the barcodes of
+// the configuration as they were applied last, one a line.
+const listName = "configured"
+
+// startMedia brings cartridges into line with the configuration at the start. One
+// that was taken out of the file and is in a drive goes the next time.
+func (l *library) startMedia() error {
+	gone, err := l.unlisted(l.config())
+	if err != nil {
+		return err
+	}
+	if _, err := l.changer.TakeOut(gone); err != nil {
+		l.Log.Warn("cartridges that are not in the configuration any more stay in the library", "barcodes", gone, "err", err)
+		return l.fill(l.config(), gone)
+	}
+	return l.addMedia(l.config())
+}
+
+// unlisted are the cartridges that the configuration had when it was applied last
+// and has not any more. What came in through the MAP was never in it.
+func (l *library) unlisted(c *config.Library) (gone []string, err error) {
+	text, err := os.ReadFile(filepath.Join(l.stateDirectory(l.id), listName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	placed, err := c.Place()
+	if err != nil {
+		return nil, err
+	}
+	now := make(map[string]bool, len(placed))
+	for _, m := range placed {
+		now[m.Barcode] = true
+	}
+	for b := range strings.FieldsSeq(string(text)) {
+		if !now[b] {
+			gone = append(gone, b)
+		}
+	}
+	return gone, nil
+}
+
+// mayGo refuses to take cartridges out that are in drives.
+func (l *library) mayGo(barcodes []string) error {
+	if len(barcodes) == 0 {
+		return nil
+	}
+	for _, e := range l.changer.Inventory() {
+		if e.Element.Type == smc.DataTransfer && e.Volume != nil && slices.Contains(barcodes, e.Volume.Barcode) {
+			return fmt.Errorf("%s is in %s: move it out first", e.Volume.Barcode, e.Element)
+		}
+	}
+	return nil
+}
+
+// list notes the barcodes of the configuration, and others.
+func (l *library) list(placed []config.Placed, more []string) error {
+	var b strings.Builder
+	for _, m := range placed {
+		b.WriteString(m.Barcode + "\n")
+	}
+	for _, code := range more {
+		b.WriteString(code + "\n")
+	}
+	name := filepath.Join(l.stateDirectory(l.id), listName)
+	if old, err := os.ReadFile(name); err == nil && string(old) == b.String() {
+		return nil
+	}
+	return vfs.ReplaceFile(vfs.OS{}, name, []byte(b.String()), 0o600)
+}
+
 // addMedia puts the cartridges of the configuration into the library, and makes
 // those that were never made. What the inventory knows stays where it is; one
 // that it knows and the disk has not is missing, and said when it is loaded.
-func (l *library) addMedia(c *config.Library) error {
+func (l *library) addMedia(c *config.Library) error { return l.fill(c, nil) }
+
+// fill is addMedia; more are cartridges to be remembered as if they were in the
+// configuration.
+func (l *library) fill(c *config.Library, more []string) error {
 	made, err := provision.Library(l.Paths, c)
 	if err != nil {
 		return err
@@ -31,6 +111,9 @@ func (l *library) addMedia(c *config.Library) error {
 	}
 	placed, err := c.Place()
 	if err != nil {
+		return err
+	}
+	if err := l.list(placed, more); err != nil {
 		return err
 	}
 	known := map[string]bool{}
@@ -79,8 +162,8 @@ func (l *library) find(barcode string) (smc.Volume, bool) {
 		return smc.Volume{}, false
 	}
 	homes := []string{l.home}
-	for i := range l.Suite.Libraries {
-		homes = append(homes, l.Paths.LibraryHome(&l.Suite.Libraries[i]))
+	for i := range l.suite().Libraries {
+		homes = append(homes, l.Paths.LibraryHome(&l.suite().Libraries[i]))
 	}
 	for _, home := range homes {
 		v, err := readVolume(filepath.Join(home, barcode))

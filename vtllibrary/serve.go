@@ -8,8 +8,11 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"govtl/bus"
@@ -32,12 +35,24 @@ const appearance = 10 * time.Second
 type library struct {
 	*station.Station
 	id      int
-	config  *config.Library
+	current atomic.Pointer[settings]
 	model   *personality.Library
 	changer *smc.Changer
 	home    string // of the cartridges
 	tally   tally
 }
+
+// settings are what of the configuration concerns the library, as of now.
+type settings struct {
+	suite   *config.Suite
+	library *config.Library
+}
+
+// config is the library's part of the configuration.
+func (l *library) config() *config.Library { return l.current.Load().library }
+
+// suite is the whole configuration.
+func (l *library) suite() *config.Suite { return l.current.Load().suite }
 
 // serve runs library id until a signal or an error.
 func serve(f daemon.Flags, id int) error {
@@ -51,53 +66,56 @@ func serve(f daemon.Flags, id int) error {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	if err := errors.Join(l.addMedia(l.config), l.endpoints(), l.follow(ctx)); err != nil {
+	if err := errors.Join(l.startMedia(), l.endpoints(), l.follow(ctx)); err != nil {
 		l.changer.Close()
 		return err
 	}
-	alias := l.config.Name
+	alias := l.config().Name
 	if alias == "" {
-		alias = fmt.Sprintf("%s %s", l.model.Title, l.config.Serial)
+		alias = fmt.Sprintf("%s %s", l.model.Title, l.config().Serial)
 	}
 	return l.Run(station.Serve{
-		Unit: l.changer.Unit(), Alias: alias, Access: l.config.Access, Reload: l.reload, Metrics: l.metrics,
+		Unit: l.changer.Unit(), Alias: alias, Access: l.config().Access, Reload: l.reload, Metrics: l.metrics,
 		Close: func() error { cancel(); l.changer.Close(); return nil },
 	})
 }
 
 // open makes the device with its inventory.
 func (l *library) open() error {
-	var ok bool
-	if l.config, ok = l.Suite.Library(l.id); !ok {
+	c, ok := l.Suite.Library(l.id)
+	if !ok {
 		return fmt.Errorf("%s: there is no library %d", l.Suite.File, l.id)
 	}
-	l.home = l.Paths.LibraryHome(l.config)
+	l.current.Store(&settings{l.Suite, c})
+	l.home = l.Paths.LibraryHome(c)
 	var err error
-	if l.model, err = personality.LoadLibrary(l.config.Model, l.Paths.Models); err != nil {
+	if l.model, err = personality.LoadLibrary(c.Model, l.Paths.Models); err != nil {
 		return err
 	}
-	cfg, err := l.configuration(l.config)
+	cfg, err := l.configuration(c)
 	if err != nil {
 		return err
 	}
-	dir := l.StateFile("d")
+	dir := l.stateDirectory(l.id)
 	for _, d := range []string{dir, l.home} {
 		if err := os.MkdirAll(d, 0o750); err != nil {
 			return err
 		}
 	}
 	o := smc.Options{
-		Personality: l.model, Serial: l.config.Serial, Configuration: cfg, FS: vfs.OS{}, Dir: dir,
-		Drives: drives{l.Conn}, Log: l.Log, Events: l.event, Find: l.find, Trace: l.Tracer.Finished, Appearance: appearance,
+		Personality: l.model, Serial: c.Serial, Configuration: cfg, FS: vfs.OS{}, Dir: dir,
+		Drives: drives{l.Conn}, Log: l.Log, Events: l.event, Find: l.find, Trace: l.Tracer.Finished, Appearance: appearance, Hook: l.hook,
 	}
-	if err := parseNAA(l.config.NAA, &o.NAA); err != nil {
+	if err := parseNAA(c.NAA, &o.NAA); err != nil {
 		return err
-	}
-	if l.config.MoveHook != "" {
-		o.Hook = l.hook
 	}
 	l.changer, err = smc.New(o)
 	return err
+}
+
+// stateDirectory is where a library of the suite keeps its state.
+func (l *library) stateDirectory(id int) string {
+	return filepath.Join(l.Paths.State, "library"+strconv.Itoa(id)+".d")
 }
 
 // parseNAA reads eight bytes in hex with or without colons; empty leaves zero.
@@ -130,40 +148,22 @@ func (l *library) configuration(c *config.Library) (smc.Configuration, error) {
 	return cfg, nil
 }
 
-// reload applies a new configuration: slots, mail slots, drives, new media, access.
-func (l *library) reload(ctx context.Context, s *config.Suite) ([]string, error) {
-	c, ok := s.Library(l.id)
-	if !ok {
-		return nil, fmt.Errorf("library %d is not in the configuration any more: it goes on until it is stopped", l.id)
-	}
-	cfg, err := l.configuration(c)
-	if err != nil {
-		return nil, err
-	}
-	if err := l.changer.Reconfigure(ctx, cfg); err != nil {
-		return nil, err
-	}
-	var changes []string
-	count := func(what string, was, is int) {
-		if was != is {
-			changes = append(changes, what+": "+strconv.Itoa(was)+" to "+strconv.Itoa(is))
-		}
-	}
-	count("slots", l.config.Slots, c.Slots)
-	count("mail slots", l.config.Mailbox, c.Mailbox)
-	count("drives", len(l.config.Drives), len(c.Drives))
-	l.config = c
-	return changes, errors.Join(l.addMedia(c), l.SetAccess(s, c.Access))
-}
-
 // hook runs the operator's command before a move: a failure refuses it.
 func (l *library) hook(ctx context.Context, m smc.HookMove) error {
+	command := l.config().MoveHook
+	if command == "" {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, hookTimeout)
 	defer cancel()
 	word := map[smc.ElementType]string{smc.MediumTransport: "Picker", smc.Storage: "Storage", smc.ImportExport: "MAP", smc.DataTransfer: "Drive"}
-	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", l.config.MoveHook+` "$@"`, "move-hook",
+	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", command+` "$@"`, "move-hook",
 		word[m.From.Type], strconv.Itoa(m.From.Number), word[m.To.Type], strconv.Itoa(m.To.Number), m.Barcode)
+	cmd.WaitDelay = time.Second // what it has left running keeps its output open
 	out, err := cmd.CombinedOutput()
+	if ctx.Err() == context.DeadlineExceeded {
+		return fmt.Errorf("it took longer than %v: %s", hookTimeout, strings.TrimSpace(string(out)))
+	}
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, strings.TrimSpace(string(out)))
 	}
@@ -193,10 +193,5 @@ func (l *library) follow(ctx context.Context) error {
 }
 
 func (l *library) owns(drive int) bool {
-	for i := range l.config.Drives {
-		if l.config.Drives[i].ID == drive {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(l.config().Drives, func(d config.Drive) bool { return d.ID == drive })
 }

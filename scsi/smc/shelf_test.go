@@ -52,3 +52,35 @@ func TestGiveUp(t *testing.T) {
 		t.Errorf("it came back as %+v", v)
 	}
 }
+
+// TestTakeOut: volumes go from their elements to the shelf, all or none.
+func TestTakeOut(t *testing.T) {
+	l := newLibrary(t, "ibm-03584")
+	l.attentions("a")
+	if got := l.move("slot 1", "drive 1"); got != "GOOD" {
+		t.Fatal(got)
+	}
+	if _, err := l.c.TakeOut([]string{"VTL002L8", "VTL001L8"}); err == nil || !strings.Contains(err.Error(), "VTL001L8 is in drive 1") {
+		t.Errorf("one is in a drive: %v", err)
+	}
+	if w := l.where(); w["VTL002L8"] != "slot 2" {
+		t.Errorf("it was refused, and volumes are at %v", w)
+	}
+	if got := l.attentions("a"); len(got) != 0 {
+		t.Errorf("it was refused, and initiators are told %v", got)
+	}
+	l.kinds()
+	taken, err := l.c.TakeOut([]string{"VTL002L8", "NONE01L8", "VTL003L8"})
+	if err != nil || !slices.Equal(taken, []string{"VTL002L8", "VTL003L8"}) {
+		t.Errorf("taken out %v, %v", taken, err)
+	}
+	if k := l.kinds(); !slices.Equal(k, []EventKind{Exported, Exported}) {
+		t.Errorf("events %v", k)
+	}
+	if got := l.attentions("a"); len(got) != 1 {
+		t.Errorf("initiators are told %v", got)
+	}
+	if w := l.where(); w["VTL002L8"] != "shelf" || w["VTL003L8"] != "shelf" {
+		t.Errorf("volumes are at %v", w)
+	}
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"govtl/bus"
+	"govtl/internal/vfs"
+	"govtl/scsi/personality"
+	"govtl/scsi/smc"
+)
+
+// mapLoad puts a cartridge of a shelf, or a new one from the disk, into the MAP.
+func (l *library) mapLoad(ctx context.Context, r bus.MapLoadRequest) (bus.Element, error) {
+	v, ok := l.find(r.Barcode)
+	if !ok {
+		i := slices.IndexFunc(l.changer.Shelf(), func(s smc.Volume) bool { return s.Barcode == r.Barcode })
+		switch {
+		case i >= 0:
+			v = l.changer.Shelf()[i] // the shelf knows where it is
+		case !l.changer.Status().DoorOpen:
+			return bus.Element{}, coded(smc.ErrMapNotOpened)
+		default:
+			return bus.Element{}, bus.Errorf(bus.CodeNotFound, "no cartridge %s in %s", r.Barcode, l.home)
+		}
+	}
+	if err := l.changer.MayLoadMap(v.Barcode); err != nil {
+		return bus.Element{}, coded(err)
+	}
+	if err := l.takes(v); err != nil {
+		return bus.Element{}, bus.Errorf(bus.CodeRefused, "%v", err)
+	}
+	if err := l.claim(ctx, v.Barcode); err != nil {
+		return bus.Element{}, err
+	}
+	v.Elsewhere = ""
+	at, err := l.changer.LoadMap(v)
+	if err != nil {
+		return bus.Element{}, coded(err)
+	}
+	return bus.Element{Type: at.Type.String(), Number: at.Number, Address: int(l.changer.Address(at)), Full: true, Barcode: v.Barcode}, nil
+}
+
+// takes refuses a cartridge that the library's robot cannot hold: one of another
+// form than those of its drives. A library without drives takes all, and so do
+// all libraries a medium whose form is not known.
+func (l *library) takes(v smc.Volume) error {
+	m, err := personality.LoadMedium(v.Medium, l.Paths.Models)
+	if err != nil || m.Cartridge == "" {
+		return nil
+	}
+	var forms []string
+	for _, d := range l.config().Drives {
+		model, err := personality.LoadDrive(d.Model, l.Paths.Models)
+		if err != nil {
+			return nil // not a drive for tapes
+		}
+		for _, n := range model.MediaByDensity() {
+			switch {
+			case n.Cartridge == m.Cartridge:
+				return nil
+			case n.Cartridge != "" && !slices.Contains(forms, n.Cartridge):
+				forms = append(forms, n.Cartridge)
+			}
+		}
+	}
+	if len(forms) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s is a cartridge of the form %s (%s); library %d takes %s", v.Barcode, m.Cartridge, m.Title, l.id, strings.Join(forms, ", "))
+}
+
+// claim makes sure that no other library has a cartridge inside, and takes it off
+// their shelves. One whose daemon does not run is asked by its files.
+func (l *library) claim(ctx context.Context, barcode string) error {
+	for _, other := range l.suite().Libraries {
+		if other.ID == l.id {
+			continue
+		}
+		_, err := bus.Call(ctx, l.Conn, bus.LibraryGiveUp(other.ID), bus.GiveUpRequest{Barcode: barcode, Library: l.id})
+		if errors.Is(err, bus.ErrAbsent) {
+			err = l.look(other.ID, barcode)
+		}
+		if err != nil {
+			return bus.Errorf(bus.CodeRefused, "library %d: %v", other.ID, err)
+		}
+	}
+	return nil
+}
+
+// look reads from the files of a library that does not run whether it has a
+// cartridge inside.
+func (l *library) look(id int, barcode string) error {
+	e, inside, err := smc.Holds(vfs.OS{}, l.stateDirectory(id), barcode)
+	if err != nil {
+		return fmt.Errorf("whether it holds %s cannot be found out: %w", barcode, err)
+	}
+	if inside {
+		return fmt.Errorf("it does not run, and %s is in its %s", barcode, e)
+	}
+	return nil
+}
