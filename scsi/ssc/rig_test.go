@@ -218,3 +218,6 @@ func pattern(seed, n int) []byte {
 	}
 	return b
 }
+
+// fixedClock stops the drive's clock.
+func fixedClock(o *Options) { o.Now = func() time.Time { return time.Unix(1_800_000_000, 0) } }
