@@ -97,20 +97,23 @@ func TestLibiscsiConformance(t *testing.T) {
 	s.Command(t, "11", "load", "CON001L6")
 	s.Command(t, "12", "load", "CON002L6")
 	for _, device := range []string{"drive11", "drive12", "library10"} {
-		ran := 0
-		for _, name := range all {
-			if excused.covers(device, name) {
-				continue
-			}
-			ran++
-			t.Run(device+"/"+name, func(t *testing.T) {
-				out, err := run(t, []string{"LD_PRELOAD=" + shim}, "iscsi-test-cu", "--dataloss", "--fail", "--normal", "--test="+name, "iscsi://"+s.Addr+"/"+target(device)+"/0")
-				if result := verdict(out); err != nil || result != "" {
-					t.Errorf("%v %s\n%s", err, result, out)
+		t.Run(device, func(t *testing.T) {
+			t.Parallel() // the tests sleep more than they work
+			ran := 0
+			for _, name := range all {
+				if excused.covers(device, name) {
+					continue
 				}
-			})
-		}
-		t.Logf("%s: %d tests of libiscsi apply", device, ran)
+				ran++
+				t.Run(name, func(t *testing.T) {
+					out, err := run(t, []string{"LD_PRELOAD=" + shim}, "iscsi-test-cu", "--dataloss", "--fail", "--normal", "--test="+name, "iscsi://"+s.Addr+"/"+target(device)+"/0")
+					if result := verdict(out); err != nil || result != "" {
+						t.Errorf("%v %s\n%s", err, result, out)
+					}
+				})
+			}
+			t.Logf("%s: %d tests of libiscsi apply", device, ran)
+		})
 	}
 }
 
