@@ -31,6 +31,14 @@ const (
 	systemVariable  = "VTL_CRASH_SYSTEM"    // file system of the disk
 	seedVariable    = "VTL_CRASH_SEED_HERE" // decides what the guest does in this round
 	judgeVariable   = "VTL_CRASH_JUDGE"     // not empty: check the tape and do no more
+	diskVariable    = "VTL_CRASH_DISK_HERE" // honest or volatile
+)
+
+// Kinds of disk: what was written stays after a power cut, or only what was flushed
+// is sure to.
+const (
+	honest   = "honest"
+	volatile = "volatile"
 )
 
 // tapeSeed decides about the content of the files on tape.
@@ -44,12 +52,17 @@ func TestPowerCut(t *testing.T) {
 	}
 	rounds := number(t, "VTL_CRASH_ROUNDS", 4)
 	seed := number(t, "VTL_CRASH_SEED", int(time.Now().UnixNano()%1e9))
+	disks := []string{honest, volatile}
+	if kind := os.Getenv("VTL_CRASH_DISK"); kind != "" {
+		disks = []string{kind}
+	}
 	for _, system := range []string{"ext4", "xfs"} {
 		t.Run(system, func(t *testing.T) {
 			t.Parallel()
 			t.Logf("VTL_CRASH_SEED=%d", seed)
 			m := newMachine(t, system, uint64(seed))
-			for range rounds {
+			for i := range rounds {
+				m.kind = disks[i%len(disks)]
 				// Mostly while it writes; at times while it starts and recovers.
 				if m.random.IntN(5) > 0 {
 					m.boot(t, whileWriting)
@@ -83,6 +96,7 @@ type machine struct {
 	random   *rand.Rand
 	dir      string
 	disk     string
+	kind     string   // of the disk in the next boot
 	journal  *os.File // what the guests promised
 	model    workload.Journal
 	promises int // filemarks acknowledged, all in all
@@ -145,8 +159,8 @@ func (m *machine) boot(t *testing.T, f fate) {
 	var failure string
 	var out bytes.Buffer
 	c := guest.Config{
-		Initiator: true, Disks: []string{m.disk}, Timeout: bootTime, Stdout: &out, Console: filepath.Join(m.dir, "console"),
-		Env: []string{journalVariable + "=" + m.journal.Name(), systemVariable + "=" + m.system, fmt.Sprintf("%s=%d", seedVariable, m.random.Uint32())},
+		Initiator: true, Modules: []string{"nbd"}, Disks: []string{m.disk}, Timeout: bootTime, Stdout: &out, Console: filepath.Join(m.dir, "console"),
+		Env: []string{journalVariable + "=" + m.journal.Name(), systemVariable + "=" + m.system, diskVariable + "=" + m.kind, fmt.Sprintf("%s=%d", seedVariable, m.random.Uint32())},
 		Serial: &lines{take: func(line string) error {
 			word, rest, _ := strings.Cut(line, " ")
 			switch word {

@@ -66,7 +66,11 @@ func inside(t *testing.T) {
 		}
 	}
 	const disk = "/run/disk"
-	if err := errors.Join(os.Mkdir(disk, 0o755), unix.Mount("/dev/ubda", disk, os.Getenv(systemVariable), unix.MS_NOATIME, "")); err != nil {
+	device := "/dev/ubda"
+	if os.Getenv(diskVariable) == volatile && os.Getenv(judgeVariable) == "" {
+		device = serveVolatile(t, device, rand.New(rand.NewPCG(uint64(seed), 3)))
+	}
+	if err := errors.Join(os.Mkdir(disk, 0o755), unix.Mount(device, disk, os.Getenv(systemVariable), unix.MS_NOATIME, "")); err != nil {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(disk, "suite")
