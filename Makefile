@@ -109,10 +109,16 @@ dist: ## a .deb, an .rpm and a tarball for amd64 and arm64 in dist/
 	scripts/dist
 
 .PHONY: packages
-packages: ## install, upgrade and remove the Debian package in the guest
-	VERSION=0.0.1-test.1 ARCHES=amd64 scripts/dist >/dev/null
-	VERSION=0.0.1-test.2 ARCHES=amd64 scripts/dist >/dev/null
-	$(E2E) -timeout 5m ./test/packages
+packages: ## look at the packages; install, upgrade and remove the Debian one in the guest
+	scripts/deps packages
+	VERSION=0.0.1-test.1 scripts/dist >/dev/null
+	VERSION=0.0.1-test.2 scripts/dist >/dev/null
+	$(E2E) -timeout 15m ./test/packages/...
+
+.PHONY: software
+software: build ## Bacula and Amanda on the suite as docs/attach says, in the guest
+	scripts/deps software
+	$(E2E) -timeout 20m ./test/software
 
 .PHONY: clean
 clean: ## remove what was built
