@@ -6,6 +6,9 @@ type Volume struct {
 	Dir     string `json:"dir"`              // directory of the cartridge
 	Kind    string `json:"kind,omitempty"`   // data, clean, WORM, NULL
 	Medium  string `json:"medium,omitempty"` // medium model, such as "LTO9"
+
+	// Inverted: the second side of a disc is up.
+	Inverted bool `json:"inverted,omitempty"`
 }
 
 // InsertRequest puts a volume into a drive and loads it. Repeated with the same

@@ -73,6 +73,7 @@ type Element struct {
 	Drive   int    `json:"drive,omitempty"` // id, for drives
 	Medium  string `json:"medium,omitempty"`
 	Kind    string `json:"kind,omitempty"`
+	Side    string `json:"side,omitempty"`  // that is up, A or B, of volumes with two
 	Fault   string `json:"fault,omitempty"` // the reason of an exception
 }
 
@@ -87,6 +88,9 @@ func LibraryInventory(id int) Endpoint[InventoryRequest, InventoryReply] {
 type MoveRequest struct {
 	From string `json:"from"`
 	To   string `json:"to"`
+
+	// Invert turns a disc with two sides over on the way.
+	Invert bool `json:"invert,omitempty"`
 }
 
 // MoveReply names what was moved, and the element addresses.

@@ -34,6 +34,23 @@ func OpticalOnline(id int) Endpoint[SwitchRequest, Empty] {
 	return endpoint[SwitchRequest, Empty](OpticalDevice(id), "online")
 }
 
+// OpticalInsert is how a library loads an optical drive; see DriveInsert. The
+// volume's Dir is the image of its first side.
+func OpticalInsert(id int) Endpoint[InsertRequest, Empty] {
+	return endpoint[InsertRequest, Empty](OpticalDevice(id), "insert")
+}
+
+// OpticalRemove is how a library empties an optical drive; see DriveRemove. It
+// fails with CodeRefused also while the drive blanks, formats or closes a disc.
+func OpticalRemove(id int) Endpoint[RemoveRequest, Empty] {
+	return endpoint[RemoveRequest, Empty](OpticalDevice(id), "remove")
+}
+
+// OpticalState asks an optical drive what it holds.
+func OpticalState(id int) Endpoint[Empty, DriveHolds] {
+	return endpoint[Empty, DriveHolds](OpticalDevice(id), "state")
+}
+
 // OpticalStatusReply is the state of an optical drive for people and programs.
 type OpticalStatusReply struct {
 	ID      int    `json:"id"`
@@ -43,6 +60,10 @@ type OpticalStatusReply struct {
 	PID     int    `json:"pid"`
 	Started string `json:"started"` // RFC 3339
 	Version string `json:"version"`
+
+	Library int        `json:"library,omitempty"` // 0: stand-alone
+	Element int        `json:"element,omitempty"` // from 1
+	Holds   DriveHolds `json:"holds"`
 
 	State     string    `json:"state"` // empty, blank, appendable, closed, formatted, offline ...
 	File      string    `json:"file,omitempty"`

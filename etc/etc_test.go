@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"govtl/internal/config"
@@ -43,12 +44,26 @@ func checkLibrary(t *testing.T, file string, l *config.Library) {
 		}
 		drives = append(drives, m)
 	}
+	var recorders []*personality.Recorder
+	for _, o := range l.Optical {
+		m, err := personality.LoadRecorder(o.Model)
+		if err != nil {
+			t.Fatal(err)
+		}
+		recorders = append(recorders, m)
+	}
 	placed, err := l.Place()
 	if err != nil {
 		t.Fatal(err)
 	}
 	known := map[string]bool{}
 	for _, p := range placed {
+		if d := p.Media.Disc; d != "" {
+			if !slices.ContainsFunc(recorders, func(r *personality.Recorder) bool { return r.Find(d) != nil }) {
+				t.Errorf("%s: library %d has no drive for %s (%s)", file, l.ID, p.Barcode, d)
+			}
+			continue
+		}
 		medium, kind, err := models.Medium(p.Media, p.Barcode, "")
 		if err != nil {
 			t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -172,7 +173,7 @@ func (s *suite) daemons(cfg *config.Suite) ([]supervise.Daemon, error) {
 	}
 	paths := map[string]string{}
 	programs := []string{"vtlportal", "vtllibrary", "vtltape"}
-	if len(cfg.Optical) > 0 {
+	if slices.ContainsFunc(cfg.Devices(), func(d config.Device) bool { return d.Kind == config.KindOptical }) {
 		programs = append(programs, "vtloptical")
 	}
 	for _, name := range programs {

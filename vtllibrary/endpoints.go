@@ -122,13 +122,17 @@ func (l *library) move(ctx context.Context, r bus.MoveRequest) (bus.MoveReply, e
 	if err != nil {
 		return bus.MoveReply{}, bus.Errorf(bus.CodeNotFound, "%v", err)
 	}
-	barcode, err := l.changer.Move(ctx, from, to)
+	move, how := l.changer.Move, ""
+	if r.Invert {
+		move, how = l.changer.MoveInverted, ", turned over"
+	}
+	barcode, err := move(ctx, from, to)
 	if err != nil {
 		return bus.MoveReply{}, coded(err)
 	}
 	return bus.MoveReply{
 		Barcode: barcode, From: int(l.changer.Address(from)), To: int(l.changer.Address(to)),
-		Text: barcode + ": " + from.String() + " to " + to.String(),
+		Text: barcode + ": " + from.String() + " to " + to.String() + how,
 	}, nil
 }
 
@@ -149,6 +153,9 @@ func (l *library) inventory(_ context.Context, r bus.InventoryRequest) (bus.Inve
 		}
 		if e.Volume != nil {
 			b.Barcode, b.Medium, b.Kind = e.Volume.Barcode, e.Volume.Medium, e.Volume.Kind
+			if e.Volume.Sides > 1 {
+				b.Side = map[bool]string{false: "A", true: "B"}[e.Volume.Inverted]
+			}
 		}
 		if e.Source.Number > 0 {
 			b.Source = int(l.changer.Address(e.Source))

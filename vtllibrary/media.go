@@ -13,6 +13,7 @@ import (
 	"govtl/internal/provision"
 	"govtl/internal/vfs"
 	"govtl/libcart"
+	"govtl/scsi/personality"
 	"govtl/scsi/smc"
 )
 
@@ -167,6 +168,9 @@ func (l *library) find(barcode string) (smc.Volume, bool) {
 	}
 	for _, home := range homes {
 		v, err := readVolume(filepath.Join(home, barcode))
+		if errors.Is(err, fs.ErrNotExist) && l.model.Has(personality.LibraryOpticalDrives) {
+			v, err = readDisc(home, barcode)
+		}
 		if err == nil {
 			return v, true
 		}
@@ -175,6 +179,15 @@ func (l *library) find(barcode string) (smc.Volume, bool) {
 		}
 	}
 	return smc.Volume{}, false
+}
+
+// readDisc reads what the disc of a barcode is.
+func readDisc(home, barcode string) (smc.Volume, error) {
+	d, err := provision.LookAt(home, barcode)
+	if err != nil {
+		return smc.Volume{}, err
+	}
+	return smc.Volume{Barcode: barcode, Dir: d.Image, Kind: personality.KindDisc, Medium: d.Medium, Sides: d.Sides}, nil
 }
 
 // readVolume reads what the cartridge in a directory is.

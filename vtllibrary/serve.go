@@ -104,7 +104,7 @@ func (l *library) open() error {
 	}
 	o := smc.Options{
 		Personality: l.model, Serial: c.Serial, Configuration: cfg, FS: vfs.OS{}, Dir: dir,
-		Drives: drives{l.Conn}, Log: l.Log, Events: l.event, Find: l.find, Trace: l.Tracer.Finished, Appearance: appearance, Hook: l.hook,
+		Drives: l.drives(), Log: l.Log, Events: l.event, Find: l.find, Trace: l.Tracer.Finished, Appearance: appearance, Hook: l.hook,
 	}
 	if err := parseNAA(c.NAA, &o.NAA); err != nil {
 		return err
@@ -145,6 +145,16 @@ func (l *library) configuration(c *config.Library) (smc.Configuration, error) {
 			Identity: smc.DriveIdentity{Vendor: m.Inquiry.Vendor, Product: m.Inquiry.Product, Serial: d.Serial},
 		})
 	}
+	for i, o := range c.Optical {
+		m, err := personality.LoadRecorder(o.Model, l.Paths.Models)
+		if err != nil {
+			return cfg, err
+		}
+		cfg.DriveElements = append(cfg.DriveElements, smc.DriveElement{
+			ID: o.ID, Element: c.OpticalElement(i),
+			Identity: smc.DriveIdentity{Vendor: m.Vendor, Product: m.Product, Serial: o.Serial},
+		})
+	}
 	return cfg, nil
 }
 
@@ -174,7 +184,7 @@ func (l *library) hook(ctx context.Context, m smc.HookMove) error {
 // is lost while the bus is away the changer asks for.
 func (l *library) follow(ctx context.Context) error {
 	return bus.Subscribe(ctx, l.Conn, func(e bus.Event) {
-		if e.Source.Kind != bus.Drive || !l.owns(e.Source.ID) {
+		if !l.owns(e.Source) {
 			return
 		}
 		switch e.What.(type) {
@@ -185,13 +195,27 @@ func (l *library) follow(ctx context.Context) error {
 		go func() {
 			ask, cancel := context.WithTimeout(ctx, 5*time.Second)
 			defer cancel()
-			if st, err := (drives{l.Conn}).State(ask, e.Source.ID); err == nil {
+			if st, err := l.drives().State(ask, e.Source.ID); err == nil {
 				l.changer.DriveChanged(e.Source.ID, st)
 			}
 		}()
 	})
 }
 
-func (l *library) owns(drive int) bool {
-	return slices.ContainsFunc(l.config().Drives, func(d config.Drive) bool { return d.ID == drive })
+// owns reports whether a device is a drive of the library.
+func (l *library) owns(d bus.Device) bool {
+	switch d.Kind {
+	case bus.Drive:
+		return slices.ContainsFunc(l.config().Drives, func(t config.Drive) bool { return t.ID == d.ID })
+	case bus.Optical:
+		return l.optical(d.ID)
+	}
+	return false
 }
+
+// optical reports whether a drive of the library is an optical one.
+func (l *library) optical(id int) bool {
+	return slices.ContainsFunc(l.config().Optical, func(o config.Optical) bool { return o.ID == id })
+}
+
+func (l *library) drives() drives { return drives{l.Conn, l.optical} }

@@ -125,7 +125,11 @@ func (c *checker) run() {
 		}
 	}
 	for i := range s.Optical {
-		c.optical(path{"optical", i}, &s.Optical[i], u)
+		p := path{"optical", i}
+		c.optical(p, &s.Optical[i], u)
+		if s.Optical[i].Element != 0 {
+			c.report(p.in("element"), "a drive without a library has no element")
+		}
 	}
 }
 
@@ -266,6 +270,7 @@ func (c *checker) library(p path, l *Library, u uniques) {
 			c.report(dp.in("home"), "a drive in a library uses the library's home")
 		}
 	}
+	c.libraryOptical(p, l, elements, u)
 	if len(l.Name) > 64 {
 		c.report(p.in("name"), "the name is longer than 64 characters")
 	}
@@ -288,6 +293,7 @@ func (c *checker) library(p path, l *Library, u uniques) {
 func (c *checker) media(p path, l *Library, u uniques) {
 	for i, m := range l.Media {
 		mp := p.in("media", i)
+		c.disc(mp, &m)
 		if !slices.Contains([]string{"", "data", "clean", "WORM", "NULL"}, m.Kind) {
 			c.report(mp.in("kind"), "kind %q is none of data, clean, WORM, NULL", m.Kind)
 		}
@@ -321,7 +327,7 @@ func (c *checker) media(p path, l *Library, u uniques) {
 			continue
 		}
 		u.barcodes[pl.Barcode] = owner
-		if c.checks.Medium == nil {
+		if c.checks.Medium == nil || pl.Media.Disc != "" {
 			continue
 		}
 		if err := c.checks.Medium(pl.Media, pl.Barcode); err != nil && !reported[err.Error()] {
@@ -404,15 +410,18 @@ func checkSerial(s string) error {
 }
 
 // model checks a model's name.
-func (c *checker) model(p path, name, what string, check func(string) error) {
+func (c *checker) model(p path, name, what string, check func(string) error, key ...any) {
+	if len(key) == 0 {
+		key = []any{"model"}
+	}
 	if name == "" {
-		c.report(p.in("model"), "model is missing")
+		c.report(p.in(key...), "model is missing")
 		return
 	}
 	if check == nil {
 		return
 	}
 	if err := check(name); err != nil {
-		c.report(p.in("model"), "%s of model %q: %v", what, name, err)
+		c.report(p.in(key...), "%s of model %q: %v", what, name, err)
 	}
 }

@@ -87,15 +87,19 @@ type Access struct {
 
 // Library is one media changer.
 type Library struct {
-	ID       int     `yaml:"id"`
-	Model    string  `yaml:"model"` // name of a library model, such as ibm-03584
-	Serial   string  `yaml:"serial"`
-	Name     string  `yaml:"name,omitempty"`
-	NAA      string  `yaml:"naa,omitempty"`
-	Slots    int     `yaml:"slots"`
-	Mailbox  int     `yaml:"mail-slots"`
-	Pickers  int     `yaml:"pickers,omitempty"` // 0: 1
-	Drives   []Drive `yaml:"drives"`
+	ID      int     `yaml:"id"`
+	Model   string  `yaml:"model"` // name of a library model, such as ibm-03584
+	Serial  string  `yaml:"serial"`
+	Name    string  `yaml:"name,omitempty"`
+	NAA     string  `yaml:"naa,omitempty"`
+	Slots   int     `yaml:"slots"`
+	Mailbox int     `yaml:"mail-slots"`
+	Pickers int     `yaml:"pickers,omitempty"` // 0: 1
+	Drives  []Drive `yaml:"drives"`
+
+	// Optical are the optical drives of a jukebox.
+	Optical []Optical `yaml:"optical,omitempty"`
+
 	Media    []Media `yaml:"media,omitempty"`
 	Home     string  `yaml:"home,omitempty"` // cartridges; empty: STATE/cartridges/LIBRARY
 	Access   Access  `yaml:"access,omitempty"`
@@ -136,4 +140,9 @@ type Media struct {
 	Kind     string `yaml:"kind,omitempty"`    // data (default), clean, WORM, NULL
 	SizeMiB  int64  `yaml:"size-mib,omitempty"`
 	Slot     int    `yaml:"slot,omitempty"`
+
+	// Disc makes them optical discs of that disc model, such as dvd-rw; Sides is
+	// 2 for discs with two sides.
+	Disc  string `yaml:"disc,omitempty"`
+	Sides int    `yaml:"sides,omitempty"`
 }

@@ -88,6 +88,9 @@ func plain(s *Suite) Suite {
 		if len(l.Media) == 0 {
 			l.Media = nil
 		}
+		if len(l.Optical) == 0 {
+			l.Optical = nil
+		}
 	}
 	if len(c.Libraries) == 0 {
 		c.Libraries = nil
@@ -209,6 +212,9 @@ func AddDrive(library int, d Drive) Change {
 			for i := range l.Drives {
 				taken[l.DriveElement(i)] = true
 			}
+			for i := range l.Optical {
+				taken[l.OpticalElement(i)] = true
+			}
 			if d.Element == 0 && taken[len(l.Drives)+1] {
 				for d.Element = 1; taken[d.Element]; d.Element++ {
 				}
@@ -235,6 +241,111 @@ func AddStandAloneDrive(d Drive) Change {
 		},
 		text: func(e *editor) error { return e.appendItem(e.root, "drives", d) },
 	}
+}
+
+// AddOptical adds an optical drive to a library, behind the others. Beside tape
+// drives it takes the first free element.
+func AddOptical(library int, o Optical) Change {
+	return Change{
+		suite: func(s *Suite) error {
+			l, ok := s.Library(library)
+			if !ok {
+				return fmt.Errorf("there is no library %d", library)
+			}
+			taken := map[int]bool{}
+			for i := range l.Drives {
+				taken[l.DriveElement(i)] = true
+			}
+			for i := range l.Optical {
+				taken[l.OpticalElement(i)] = true
+			}
+			if next := len(l.Drives) + len(l.Optical) + 1; o.Element == 0 && (len(l.Drives) > 0 || taken[next]) {
+				for o.Element = 1; taken[o.Element]; o.Element++ {
+				}
+			}
+			l.Optical = append(slices.Clone(l.Optical), o)
+			return nil
+		},
+		text: func(e *editor) error {
+			node, err := e.withID(e.value(e.root, "libraries"), library)
+			if err != nil {
+				return err
+			}
+			return e.appendItem(node, "optical", o)
+		},
+	}
+}
+
+// AddStandAloneOptical adds an optical drive without a library.
+func AddStandAloneOptical(o Optical) Change {
+	return Change{
+		suite: func(s *Suite) error {
+			s.Optical = append(slices.Clone(s.Optical), o)
+			return nil
+		},
+		text: func(e *editor) error { return e.appendItem(e.root, "optical", o) },
+	}
+}
+
+// RemoveOptical removes an optical drive from its library, or one that stands
+// alone. Those behind it in a library keep their elements.
+func RemoveOptical(id int) Change {
+	var library, place int
+	var keep []int // elements of the drives behind it
+	return Change{
+		suite: func(s *Suite) error {
+			_, in, ok := s.OpticalIn(id)
+			if !ok {
+				return fmt.Errorf("there is no optical drive %d", id)
+			}
+			same := func(o Optical) bool { return o.ID == id }
+			if in == nil {
+				library = -1
+				s.Optical = slices.DeleteFunc(slices.Clone(s.Optical), same)
+				return nil
+			}
+			library, place = in.ID, slices.IndexFunc(in.Optical, same)
+			drives := slices.Clone(in.Optical)
+			for i := place + 1; i < len(drives); i++ {
+				keep = append(keep, in.OpticalElement(i))
+				drives[i].Element = in.OpticalElement(i)
+			}
+			in.Optical = slices.Delete(drives, place, place+1)
+			return nil
+		},
+		text: func(e *editor) error {
+			if library < 0 {
+				return e.removeItem(e.value(e.root, "optical"), id)
+			}
+			return e.removeDrive(library, "optical", id, place, keep)
+		},
+	}
+}
+
+// removeDrive removes a drive from a list of a library; those behind it get the
+// elements that they have had.
+func (e *editor) removeDrive(library int, key string, id, place int, keep []int) error {
+	for i, element := range keep {
+		node, err := e.withID(e.value(e.root, "libraries"), library)
+		if err != nil {
+			return err
+		}
+		list := e.value(node, key)
+		if list == nil || list.Kind != yaml.SequenceNode || place+1+i >= len(list.Content) {
+			return ErrByHand
+		}
+		if err := e.setScalar(list.Content[place+1+i], "element", fmt.Sprint(element)); err != nil {
+			return err
+		}
+		if err := e.parse(); err != nil {
+			return err
+		}
+	}
+	node, err := e.withID(e.value(e.root, "libraries"), library)
+	if err != nil {
+		return err
+	}
+	return e.removeItem(e.value(node, key), id)
 }
 
 // RemoveDrive removes a drive from its library, or a stand-alone one. Those
@@ -268,27 +379,7 @@ func RemoveDrive(id int) Change {
 			if library < 0 {
 				return e.removeItem(e.value(e.root, "drives"), id)
 			}
-			for i, element := range keep {
-				node, err := e.withID(e.value(e.root, "libraries"), library)
-				if err != nil {
-					return err
-				}
-				list := e.value(node, "drives")
-				if list == nil || list.Kind != yaml.SequenceNode || place+1+i >= len(list.Content) {
-					return ErrByHand
-				}
-				if err := e.setScalar(list.Content[place+1+i], "element", fmt.Sprint(element)); err != nil {
-					return err
-				}
-				if err := e.parse(); err != nil {
-					return err
-				}
-			}
-			node, err := e.withID(e.value(e.root, "libraries"), library)
-			if err != nil {
-				return err
-			}
-			return e.removeItem(e.value(node, "drives"), id)
+			return e.removeDrive(library, "drives", id, place, keep)
 		},
 	}
 }

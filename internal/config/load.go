@@ -32,6 +32,9 @@ type Checks struct {
 	// RecorderModel says what is wrong with the name of an optical drive's model.
 	RecorderModel func(name string) error
 
+	// DiscModel says what is wrong with the name of a disc's model.
+	DiscModel func(name string) error
+
 	// Library checks a library against what its model can have. A KeyError says
 	// which of its keys is wrong.
 	Library func(l *Library) error
@@ -223,6 +226,9 @@ func (s *Suite) absolute(dir string) {
 		abs(&l.Home)
 		for j := range l.Drives {
 			abs(&l.Drives[j].Home)
+		}
+		for j := range l.Optical {
+			abs(&l.Optical[j].Home)
 		}
 	}
 	for i := range s.Drives {

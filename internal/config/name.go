@@ -41,17 +41,23 @@ func (s *Suite) Devices() []Device {
 	drive := func(d Drive) {
 		list = append(list, Device{Kind: KindDrive, ID: d.ID, Target: s.TargetName(KindDrive, d.ID)})
 	}
+	optical := func(o Optical) {
+		list = append(list, Device{Kind: KindOptical, ID: o.ID, Target: s.TargetName(KindOptical, o.ID)})
+	}
 	for _, l := range s.Libraries {
 		list = append(list, Device{Kind: KindLibrary, ID: l.ID, Target: s.TargetName(KindLibrary, l.ID)})
 		for _, d := range l.Drives {
 			drive(d)
+		}
+		for _, o := range l.Optical {
+			optical(o)
 		}
 	}
 	for _, d := range s.Drives {
 		drive(d)
 	}
 	for _, o := range s.Optical {
-		list = append(list, Device{Kind: KindOptical, ID: o.ID, Target: s.TargetName(KindOptical, o.ID)})
+		optical(o)
 	}
 	return list
 }

@@ -23,7 +23,7 @@ optical:
 	if got := s.Devices(); len(got) != 1 || got[0].Target != DefaultIQNPrefix+":optical40" || got[0].String() != "optical 40" {
 		t.Errorf("%v", got)
 	}
-	if got := (Paths{State: "/s"}).OpticalHome(&Optical{}); got != "/s/discs" {
+	if got := (Paths{State: "/s"}).OpticalHome(&Optical{}, nil); got != "/s/discs" {
 		t.Error(got)
 	}
 }

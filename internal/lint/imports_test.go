@@ -38,7 +38,7 @@ var arrows = map[string][]string{
 	"internal/supervise": {"bus", "internal/config", "internal/daemon"},
 	"internal/models":    {"internal/config", "scsi/personality"},
 	"internal/mhvtl":     {"internal/buffer", "internal/config", "internal/models", "internal/provision", "internal/vfs", "libcart", "scsi/personality"},
-	"internal/provision": {"internal/config", "internal/models", "internal/vfs", "libcart", "scsi/personality"},
+	"internal/provision": {"internal/config", "internal/models", "internal/vfs", "libcart", "libdisc", "scsi/mmc", "scsi/personality"},
 	"internal/program":   {"internal/daemon"},
 	"internal/station":   {"bus", "internal/config", "internal/daemon", "internal/models", "iscsi", "scsi"},
 	"internal/lint":      {},

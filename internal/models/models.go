@@ -4,6 +4,7 @@ package models
 
 import (
 	"fmt"
+	"strings"
 
 	"govtl/internal/config"
 	"govtl/scsi/personality"
@@ -25,6 +26,10 @@ func Checks(dir, listen string) config.Checks {
 		}),
 		RecorderModel: once(func(name string) error {
 			_, err := personality.LoadRecorder(name, dirs(dir)...)
+			return err
+		}),
+		DiscModel: once(func(name string) error {
+			_, err := Disc(name, dir)
 			return err
 		}),
 		Library: checkLibrary(dir),
@@ -71,9 +76,29 @@ func checkLibrary(dir string) func(*config.Library) error {
 			return &config.KeyError{Key: "serial", Err: fmt.Errorf(
 				"serial %q is longer than the %d characters that a library of model %s shows", l.Serial, n, l.Model)}
 		}
+		switch {
+		case len(l.Drives) > 0 && !m.Has(personality.LibraryTapeDrives):
+			return &config.KeyError{Key: "drives", Err: fmt.Errorf("a library of model %s has optical drives only", l.Model)}
+		case len(l.Optical) > 0 && !m.Has(personality.LibraryOpticalDrives):
+			return &config.KeyError{Key: "optical", Err: fmt.Errorf("a library of model %s has no optical drives", l.Model)}
+		}
+		for i := range l.Media {
+			if l.Media[i].Sides > 1 && !m.Has(personality.LibraryRotates) {
+				return &config.KeyError{Key: "media", Err: fmt.Errorf("a library of model %s does not turn discs with two sides over", l.Model)}
+			}
+			if d := l.Media[i].Disc; d != "" && !m.Has(personality.LibraryOpticalDrives) {
+				return &config.KeyError{Key: "media", Err: fmt.Errorf("%s: a library of model %s takes no discs", l.Media[i].Barcodes, l.Model)}
+			}
+			if d := l.Media[i].Disc; d == "" && !m.Has(personality.LibraryTapeDrives) {
+				return &config.KeyError{Key: "media", Err: fmt.Errorf("%s: a library of model %s takes discs only (say disc:)", l.Media[i].Barcodes, l.Model)}
+			}
+		}
 		last := 0
 		for i := range l.Drives {
 			last = max(last, l.DriveElement(i))
+		}
+		for i := range l.Optical {
+			last = max(last, l.OpticalElement(i))
 		}
 		room := m.Room()
 		for _, e := range []struct {
@@ -110,6 +135,18 @@ func checkMedium(dir string) func(config.Media, string) error {
 		good[k] = err == nil
 		return err
 	}
+}
+
+// Disc finds the model of a disc that can be made: not that of a ROM.
+func Disc(name, dir string) (*personality.Disc, error) {
+	d, err := personality.LoadDisc(name, dirs(dir)...)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%w; discs are %s", err, strings.Join(personality.DiscNames(dirs(dir)...), ", "))
+	case d.Recording == "rom":
+		return nil, fmt.Errorf("%s comes with its content: there is no blank one", d.Title)
+	}
+	return d, nil
 }
 
 // Medium finds the medium model and the kind of a cartridge of a media entry: as

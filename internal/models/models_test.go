@@ -44,8 +44,52 @@ func TestLibraryFitsItsModel(t *testing.T) {
 		})
 	}
 	for _, name := range personality.LibraryNames() {
-		if _, err := config.Parse([]byte(suite(name, "VTL0000010", 20, 1, 1)), "vtl.yaml", Checks("", "")); err != nil {
+		m, err := personality.LoadLibrary(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := suite(name, "VTL0000010", 20, 1, 1)
+		if !m.Has(personality.LibraryTapeDrives) {
+			text = jukebox("optical: [{id: 11, model: dvd-recorder, serial: D11}]")
+		}
+		if _, err := config.Parse([]byte(text), "vtl.yaml", Checks("", "")); err != nil {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// jukebox is a configuration with a library of the model dvd-jukebox.
+func jukebox(keys ...string) string {
+	text := "version: 1\nlibraries:\n  - id: 10\n    model: dvd-jukebox\n    serial: JUKEBOX010\n    slots: 8\n    mail-slots: 1\n"
+	for _, k := range keys {
+		text += "    " + k + "\n"
+	}
+	return text
+}
+
+// TestJukebox: drives and discs are where a library's model has them.
+func TestJukebox(t *testing.T) {
+	tapes := func(model string) string {
+		return strings.Replace(suite(model, "VTL0000010", 8, 1, 1), "D11}", "D11}\n", 1)
+	}
+	for _, tc := range []struct{ name, text, want string }{
+		{"tape drive", tapes("dvd-jukebox"), "library 10: a library of model dvd-jukebox has optical drives only"},
+		{"tape", jukebox("media: [{barcodes: VTL001L9}]"), "VTL001L9: a library of model dvd-jukebox takes discs only (say disc:)"},
+		{"optical drive", tapes("ibm-03584") + "    optical: [{id: 12, model: dvd-recorder, serial: D12, element: 2}]\n", "a library of model ibm-03584 has no optical drives"},
+		{"disc", tapes("ibm-03584") + "    media: [{barcodes: DVD001, disc: dvd-r}]\n", "DVD001: a library of model ibm-03584 takes no discs"},
+		{"model of disc", jukebox("media: [{barcodes: DVD001, disc: floppy}]"), `:8: a disc of model "floppy"`},
+		{"ROM", jukebox("media: [{barcodes: DVD001, disc: dvd-rom}]"), "there is no blank one"},
+		{"sides", jukebox("media: [{barcodes: DVD001, disc: dvd-r, sides: 3}]"), ":8: 3 sides"},
+		{"sides of a tape", jukebox("media: [{barcodes: DVD001, sides: 2}]"), ":8: only discs have sides"},
+		{"size", jukebox("media: [{barcodes: DVD001, disc: dvd-r, size-mib: 3}]"), ":8: a disc has no size-mib"},
+		{"element", tapes("vtl-mixed") + "    optical: [{id: 12, model: dvd-recorder, serial: D12}]\n", "needs its element"},
+		{"one element", tapes("vtl-mixed") + "    optical: [{id: 12, model: dvd-recorder, serial: D12, element: 1}]\n", "drives 11 and 12 are both in element 1"},
+		{"home", jukebox("optical: [{id: 12, model: dvd-recorder, serial: D12, home: x}]"), "uses the library's home"},
+		{"too many", jukebox("optical: [{id: 12, model: dvd-recorder, serial: D12, element: 16}]"), "have room for 15"},
+	} {
+		_, err := config.Parse([]byte(tc.text), "vtl.yaml", Checks("", ""))
+		if err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: got %v\nwant %s", tc.name, err, tc.want)
 		}
 	}
 }

@@ -38,9 +38,14 @@ func Library(p config.Paths, l *config.Library) (made []string, err error) {
 			continue
 		}
 		noted = append(noted, c.Barcode)
-		err := create(p, c, filepath.Join(home, c.Barcode), now)
+		var err error
+		if c.Media.Disc != "" {
+			err = createDisc(p, c, home)
+		} else {
+			err = create(p, c, filepath.Join(home, c.Barcode), now)
+		}
 		switch {
-		case errors.Is(err, libcart.ErrExists):
+		case errors.Is(err, libcart.ErrExists), errors.Is(err, fs.ErrExist):
 			continue // made by hand, or before a crash
 		case err != nil:
 			return made, fmt.Errorf("cartridge %s: %w", c.Barcode, err)

@@ -53,11 +53,9 @@ func (d *Drive) long(t *scsi.Task, immed bool, a scsi.ASC, duration time.Duratio
 // carryOut waits for the operation's time and ends it.
 func (d *Drive) carryOut(o *operation, immed bool) {
 	defer close(o.ended)
-	timer := time.NewTimer(o.duration)
-	defer timer.Stop()
 	o.err = scsi.NewSense(scsi.NotReady, scsi.NotReadyCauseNotReportable)
 	select {
-	case <-timer.C:
+	case <-d.opt.Timer(o.duration):
 	case <-d.closing:
 		return
 	}

@@ -42,6 +42,9 @@ type Options struct {
 
 	Trace     func(scsi.Trace)
 	Durations Durations
+
+	// Timer is how the drive waits for a duration; nil: with the wall clock.
+	Timer func(time.Duration) <-chan time.Time
 }
 
 // Memory is the drive's non-volatile memory: one small document.
@@ -55,9 +58,10 @@ type Memory interface {
 
 // Event is a change of state that an operator may want to see.
 type Event struct {
-	Kind string // loaded, unloaded, refused, written ...
-	File string
-	Text string
+	Kind    string // loaded, ejected, unloaded, refused
+	File    string
+	Barcode string // of a disc that a changer put there
+	Text    string
 }
 
 // memoryDocument is what survives a restart.
@@ -66,6 +70,8 @@ type memoryDocument struct {
 	File    string          `json:"file,omitempty"`
 	Offline bool            `json:"offline,omitempty"`
 	Ejected bool            `json:"ejected,omitempty"`
+	Barcode string          `json:"barcode,omitempty"`
+	MoveID  string          `json:"moveId,omitempty"`
 }
 
 // nexusState is what the drive keeps for each I_T nexus.
@@ -87,6 +93,8 @@ type Drive struct {
 	// What follows belongs to the turn.
 
 	file    string        // what the tray holds; empty: nothing
+	barcode string        // of the disc that a changer put there
+	moveID  string        // of the last move of a changer
 	offline bool          // the operator has taken the disc away from initiators
 	ejected bool          // the tray is open
 	disc    *libdisc.Disc // the disc in use; nil: none
@@ -108,6 +116,9 @@ func New(o Options) (*Drive, error) {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Timer == nil {
+		o.Timer = time.After
 	}
 	d := &Drive{
 		opt: o, model: o.Personality, log: o.Log, closing: make(chan struct{}),
@@ -141,6 +152,7 @@ func (d *Drive) recall() {
 		return
 	}
 	d.saved, d.file, d.offline, d.ejected = m.Core, m.File, m.Offline, m.Ejected
+	d.barcode, d.moveID = m.Barcode, m.MoveID
 }
 
 // remember keeps what survives a restart. A failure is logged: the disc is there.
@@ -148,7 +160,7 @@ func (d *Drive) remember() error {
 	if d.opt.Memory == nil {
 		return nil
 	}
-	doc, err := json.Marshal(memoryDocument{Core: d.saved, File: d.file, Offline: d.offline, Ejected: d.ejected})
+	doc, err := json.Marshal(d.document())
 	if err == nil {
 		err = d.opt.Memory.Save(doc)
 	}
@@ -156,6 +168,11 @@ func (d *Drive) remember() error {
 		d.log.Error("the drive's memory is not saved", "err", err)
 	}
 	return err
+}
+
+// document is what survives a restart.
+func (d *Drive) document() *memoryDocument {
+	return &memoryDocument{Core: d.saved, File: d.file, Offline: d.offline, Ejected: d.ejected, Barcode: d.barcode, MoveID: d.moveID}
 }
 
 // Unit is the logical unit that a transport serves.
@@ -212,9 +229,12 @@ func (d *Drive) mediaEvent(code byte) {
 }
 
 func (d *Drive) event(kind, format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
-	d.log.Info(kind, "file", d.file, "text", text)
+	d.tell(Event{Kind: kind, File: d.file, Barcode: d.barcode, Text: fmt.Sprintf(format, args...)})
+}
+
+func (d *Drive) tell(e Event) {
+	d.log.Info(e.Kind, "file", e.File, "text", e.Text)
 	if d.opt.Events != nil {
-		d.opt.Events(Event{Kind: kind, File: d.file, Text: text})
+		d.opt.Events(e)
 	}
 }

@@ -92,7 +92,11 @@ func TestTray(t *testing.T) {
 // TestBusy: progress while a disc is blanked; a command that waits for the end;
 // one that is aborted; what the drive answers meanwhile.
 func TestBusy(t *testing.T) {
-	r := newRig(t, func(o *Options) { o.Durations = Durations{Blank: 300 * time.Millisecond, Format: time.Hour} })
+	elapsed := make(chan time.Time)
+	r := newRig(t, func(o *Options) {
+		o.Durations = Durations{Blank: time.Hour, Format: time.Hour}
+		o.Timer = func(time.Duration) <-chan time.Time { return elapsed }
+	})
 	r.insert("dvd-rw")
 	r.write(0, 16)
 	r.want(ok, "A1 10 00 00 00 00 00 00 00 00 00 00")
@@ -100,20 +104,44 @@ func TestBusy(t *testing.T) {
 		t.Errorf("%s %v", x, x.sense)
 	}
 	r.want("20407", "51 00 00 00 00 00 00 00 22 00")
+	r.want("20407", "1B 00 00 00 02 00")
 	r.want(ok, "46 00 00 00 00 00 00 00 08 00")
 	if got := r.want(ok, "03 00 00 00 12 00"); got[0] != 0x70 || got[2] != 2 || got[12] != 4 || got[15] != 0x80 {
 		t.Errorf("REQUEST SENSE gives % x", got)
 	}
-	for r.doAs(r.nexus, unhex(t, "00 00 00 00 00 00"), nil).String() != ok {
-		time.Sleep(time.Millisecond)
-	}
+	elapsed <- time.Time{}
+	r.ready()
 	r.gives("51 00 00 00 00 00 00 00 03 00", "00 20 10")
-	start := time.Now()
-	r.want(ok, "A1 00 00 00 00 00 00 00 00 00 00 00") // waits
-	if time.Since(start) < 200*time.Millisecond {
+	r.write(0, 16)
+
+	w := waiter{make(chan struct{})}
+	task := &scsi.Task{Nexus: r.nexus, CDB: append(unhex(t, "A1 00"), make([]byte, 14)...), Attribute: scsi.Simple, Transport: w}
+	r.drive.Unit().Submit(task)
+	r.want("20407", "00 00 00 00 00 00")
+	select {
+	case <-w.done:
 		t.Error("the command did not wait for the blank to end")
+	default:
+	}
+	elapsed <- time.Time{}
+	<-w.done
+	if task.Status != scsi.Good {
+		t.Errorf("BLANK ends with %v %v", task.Status, task.Sense)
 	}
 	r.gives("51 00 00 00 00 00 00 00 03 00", "00 20 10")
+
+	w = waiter{make(chan struct{})}
+	task = &scsi.Task{Nexus: r.nexus, CDB: append(unhex(t, "A1 00"), make([]byte, 14)...), Attribute: scsi.Simple, Transport: w}
+	r.drive.Unit().Submit(task)
+	r.want("20407", "00 00 00 00 00 00")
+	r.drive.Unit().Manage(r.nexus, scsi.AbortTask, task)
+	<-w.done
+	if !task.Aborted() {
+		t.Error("the command was not aborted")
+	}
+	r.want("20407", "00 00 00 00 00 00") // the blank goes on
+	elapsed <- time.Time{}
+	r.ready()
 	r.want(ok, "04 11 00 00 00 00", unhex(t, "00 02 00 08 00231020 00 000800")...)
 	r.want("20404", "00 00 00 00 00 00")
 	if err := r.drive.Close(); err != nil { // within an hour

@@ -18,6 +18,12 @@ var (
 	ErrEmpty     = errors.New("no disc is in the drive")
 	ErrBusy      = errors.New("the drive formats, blanks or closes a disc")
 	ErrRefused   = errors.New("the drive does not take the disc")
+
+	// ErrIncompatible says why of ErrRefused: a disc of a kind that is not for this drive.
+	ErrIncompatible = errors.New("the disc does not fit the drive")
+
+	// ErrMemory: the drive cannot remember what was asked of it.
+	ErrMemory = errors.New("the drive's memory cannot be written")
 )
 
 // Status is the state of the drive for people.
@@ -32,6 +38,10 @@ type Status struct {
 	Readable  int64 // blocks
 	Free      int64 // blocks
 	Prevented bool
+
+	Barcode string // of the disc that a changer put there
+	MoveID  string // of the changer's last move
+	Loaded  bool   // in use, or hidden by the operator
 }
 
 // simpleBlank is what an empty file is.
@@ -41,11 +51,11 @@ const simpleBlank = "dvd+r"
 func (d *Drive) simple(size int64) libdisc.Medium {
 	if size == 0 {
 		if k := d.model.Find(simpleBlank); k != nil {
-			return mediumOf(k)
+			return Medium(k)
 		}
 		for _, k := range d.model.Media {
 			if k.Recording == "sequential" {
-				return mediumOf(k)
+				return Medium(k)
 			}
 		}
 	}
@@ -54,14 +64,14 @@ func (d *Drive) simple(size int64) libdisc.Medium {
 		most int64
 	}{{"dvd-rom", 4173824 * libdisc.BlockSize}, {"bd-rom", 1 << 62}, {"dvd-rom", 1 << 62}, {"cd-rom", 1 << 62}} {
 		if k := d.model.Find(n.disc); k != nil && size <= n.most {
-			return mediumOf(k)
+			return Medium(k)
 		}
 	}
 	return libdisc.Medium{}
 }
 
-// mediumOf is a disc model as libdisc has it.
-func mediumOf(k *personality.Disc) libdisc.Medium {
+// Medium is a disc model as libdisc has it.
+func Medium(k *personality.Disc) libdisc.Medium {
 	return libdisc.Medium{
 		Name: k.Name, Recording: libdisc.Recording(k.Recording), Rewritable: k.Rewritable, Blocks: k.Blocks, Align: k.Align,
 		RunOut: k.RunOut, TrackGap: k.Gaps.Track, FirstGap: k.Gaps.First, LaterGap: k.Gaps.Later, Bordered: k.Bordered,
@@ -83,7 +93,7 @@ func (d *Drive) mount() error {
 	kind := d.model.Find(disc.Kind().Name)
 	if kind == nil {
 		d.publish()
-		return errors.Join(fmt.Errorf("%w: %s takes no %s", ErrRefused, d.model.Title, disc.Kind().Name), disc.Close())
+		return errors.Join(fmt.Errorf("%w: %w: %s takes no %s", ErrRefused, ErrIncompatible, d.model.Title, disc.Kind().Name), disc.Close())
 	}
 	if form, _ := disc.Format(); kind.Preformat && form == libdisc.Plain {
 		if err := disc.SetFormat(libdisc.Random, kind.Formats[0].Blocks, 0, false); err != nil {
@@ -153,7 +163,7 @@ func (d *Drive) Load(ctx context.Context, path, medium string) error {
 			if k == nil {
 				return fmt.Errorf("%w: %s takes no %q", ErrRefused, d.model.Title, medium)
 			}
-			if err := libdisc.Create(path, mediumOf(k), libdisc.Options{FS: d.opt.FS}); err != nil {
+			if err := libdisc.Create(path, Medium(k), libdisc.Options{FS: d.opt.FS}); err != nil {
 				return fmt.Errorf("%w: %w", ErrRefused, err)
 			}
 		}
@@ -161,7 +171,7 @@ func (d *Drive) Load(ctx context.Context, path, medium string) error {
 			d.log.Error("the disc was not put away in order", "file", d.file, "err", err)
 		}
 		was := d.file
-		d.file, d.offline, d.ejected = path, false, false
+		d.file, d.barcode, d.offline, d.ejected = path, "", false, false
 		if err := d.mount(); err != nil {
 			d.event("refused", "%v", err)
 			d.file = ""
@@ -196,9 +206,24 @@ func (d *Drive) Unload(ctx context.Context) (file string, err error) {
 		err := d.unmount()
 		file = d.file
 		d.event("unloaded", "%s", d.file)
-		d.file, d.offline, d.ejected = "", false, false
+		d.file, d.barcode, d.offline, d.ejected = "", "", false, false
 		d.publish()
 		return errors.Join(err, d.remember())
+	})
+	return file, err
+}
+
+// Eject opens the tray, as the button on the drive does; its disc stays on it.
+func (d *Drive) Eject(ctx context.Context) (file string, err error) {
+	err = d.server.Do(ctx, func(d *Drive) error {
+		if d.file == "" {
+			return ErrEmpty
+		}
+		if err := d.mayRemove(); err != nil {
+			return err
+		}
+		file = d.file
+		return d.eject()
 	})
 	return file, err
 }
@@ -238,7 +263,8 @@ func (d *Drive) publishWritten() { d.publish() }
 
 // publish makes the state readable without the turn.
 func (d *Drive) publish() {
-	s := Status{File: d.file, Offline: d.offline, Ejected: d.ejected, State: "empty", Prevented: d.RemovalPrevented()}
+	s := Status{File: d.file, Offline: d.offline, Ejected: d.ejected, State: "empty", Prevented: d.RemovalPrevented(),
+		Barcode: d.barcode, MoveID: d.moveID, Loaded: d.file != "" && !d.ejected}
 	if d.disc != nil {
 		s.Medium, s.State = d.kind.Title, d.word()
 		s.Sessions, s.Tracks = d.disc.ClosedSessions(), len(d.disc.Tracks())

@@ -28,8 +28,9 @@ type rig struct {
 
 // memory is a drive's non-volatile memory.
 type memory struct {
-	mu  sync.Mutex
-	doc []byte
+	mu   sync.Mutex
+	doc  []byte
+	fail error
 }
 
 func (m *memory) Load() ([]byte, error) {
@@ -41,8 +42,10 @@ func (m *memory) Load() ([]byte, error) {
 func (m *memory) Save(doc []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.doc = bytes.Clone(doc)
-	return nil
+	if m.fail == nil {
+		m.doc = bytes.Clone(doc)
+	}
+	return m.fail
 }
 
 func newRig(t testing.TB, change ...func(*Options)) *rig {
@@ -142,6 +145,20 @@ func (r *rig) want(want, cdb string, out ...byte) []byte {
 		r.t.Fatalf("%s: %s (%s), want %s", cdb, x, why, want)
 	}
 	return x.data
+}
+
+// ready asks until the drive is ready.
+func (r *rig) ready() {
+	r.t.Helper()
+	for {
+		x := r.doAs(r.nexus, make([]byte, 6), nil)
+		if x.String() == ok {
+			return
+		}
+		if x.sense == nil || x.sense.Key != scsi.NotReady {
+			r.t.Fatalf("TEST UNIT READY: %s", x)
+		}
+	}
 }
 
 // gives compares the data that a command returns; "..." at the end: more may follow.

@@ -64,6 +64,11 @@ func generate(s *config.Suite, dir string) error {
 			drives = append(drives, unit)
 			all = append(all, writeDropIn(dir, unit, homeSettings(l.Home)))
 		}
+		for _, o := range l.Optical {
+			unit := unitOf(config.KindOptical, o.ID)
+			drives = append(drives, unit)
+			all = append(all, writeDropIn(dir, unit, homeSettings(l.Home)))
+		}
 		text := homeSettings(l.Home)
 		if len(drives) > 0 {
 			text = "[Unit]\nAfter=" + strings.Join(drives, " ") + "\n" + text
@@ -72,9 +77,6 @@ func generate(s *config.Suite, dir string) error {
 	}
 	for _, d := range s.Drives {
 		all = append(all, writeDropIn(dir, unitOf(config.KindDrive, d.ID), homeSettings(d.Home)))
-	}
-	for _, o := range s.Optical {
-		all = append(all, writeDropIn(dir, unitOf(config.KindOptical, o.ID), homeSettings(o.Home)))
 	}
 	for _, o := range s.Optical {
 		all = append(all, writeDropIn(dir, unitOf(config.KindOptical, o.ID), homeSettings(o.Home)))
