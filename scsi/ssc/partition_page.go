@@ -181,13 +181,20 @@ func (p *partitioning) initiatorSizes(c *page.Change, total, step int64, rounded
 			p.bytes = append(p.bytes, 0)
 			continue
 		}
-		if p.unit > 1<<62/0x10000 || int64(v)*p.unit > total {
+		if p.unit > 1<<62/0x10000 {
 			return c.Refuse(field)
 		}
 		want := int64(v) * p.unit
 		size := want
+		if last := p.count - 1; want > total-step && c.Get(fmt.Sprintf("PARTITION SIZE %d", last)) == 0xFFFF && i != last {
+			// Programs ask for a gigabyte and the rest. A cartridge that is smaller
+			// than real ones gets a share as small: one step, as they would get.
+			size = step
+		} else if want > total {
+			return c.Refuse(field)
+		}
 		if step > 0 {
-			size = max(want/step*step, step)
+			size = max(size/step*step, step)
 		}
 		*rounded = *rounded || size != want
 		p.bytes = append(p.bytes, size)

@@ -41,42 +41,84 @@ type sgHeader struct {
 // Directions of sgHeader.
 const (
 	sgNone     = -1
+	sgToUnit   = -2
 	sgFromUnit = -3
 )
+
+// Completion is how a command ended that went through the sg driver.
+type Completion struct {
+	Status   byte
+	Sense    []byte
+	In       []byte
+	Residual int // of the data asked for, as the driver says
+}
+
+// Generic is an open device of the sg driver.
+type Generic struct{ f *os.File }
+
+// OpenGeneric opens one.
+func OpenGeneric(path string) (*Generic, error) {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	return &Generic{f}, nil
+}
+
+// Close closes the device.
+func (g *Generic) Close() error { return g.f.Close() }
+
+// Command sends a command with parameter data, or one that asks for up to in bytes.
+func (g *Generic) Command(cdb, out []byte, in int) (c Completion, err error) {
+	buf, sense := make([]byte, max(in, 1)), make([]byte, 96)
+	h := &sgHeader{interfaceID: 'S', direction: sgNone, cmdLen: uint8(len(cdb)), maxSense: uint8(len(sense)),
+		cdb: &cdb[0], sense: &sense[0], timeout: 60_000}
+	switch {
+	case len(out) > 0:
+		h.direction, h.length, h.data = sgToUnit, uint32(len(out)), &out[0]
+	case in > 0:
+		h.direction, h.length, h.data = sgFromUnit, uint32(in), &buf[0]
+	}
+	var pins runtime.Pinner
+	defer pins.Unpin()
+	for _, p := range []*byte{h.cdb, h.sense, h.data} {
+		if p != nil {
+			pins.Pin(p)
+		}
+	}
+	if _, _, e := syscall.Syscall(syscall.SYS_IOCTL, g.f.Fd(), sgIO, uintptr(unsafe.Pointer(h))); e != 0 {
+		return c, fmt.Errorf("%s: SG_IO: %w", g.f.Name(), e)
+	}
+	if h.host != 0 {
+		return c, fmt.Errorf("%s: % X: host status %d", g.f.Name(), cdb, h.host)
+	}
+	c = Completion{Status: h.status, Sense: sense[:h.senseLen], Residual: int(h.residual)}
+	if in > 0 && len(out) == 0 {
+		c.In = buf[:in-min(int(h.residual), in)]
+	}
+	return c, nil
+}
 
 // SCSI sends a command without parameter data through the sg driver and returns
 // what comes back: "GOOD", "key/ASC/ASCQ" in hex, or another status, and up to n
 // bytes of data.
 func SCSI(t testing.TB, generic string, n int, cdb ...byte) (outcome string, in []byte) {
 	t.Helper()
-	f, err := os.OpenFile(generic, os.O_RDWR, 0)
+	g, err := OpenGeneric(generic)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
-	buf, sense := make([]byte, max(n, 1)), make([]byte, 96)
-	h := &sgHeader{interfaceID: 'S', direction: sgNone, cmdLen: uint8(len(cdb)), maxSense: uint8(len(sense)),
-		cdb: &cdb[0], sense: &sense[0], timeout: 60_000}
-	if n > 0 {
-		h.direction, h.length, h.data = sgFromUnit, uint32(n), &buf[0]
-	}
-	var pins runtime.Pinner
-	defer pins.Unpin()
-	for _, p := range []*byte{h.cdb, h.sense, &buf[0]} {
-		pins.Pin(p)
-	}
-	if _, _, e := syscall.Syscall(syscall.SYS_IOCTL, f.Fd(), sgIO, uintptr(unsafe.Pointer(h))); e != 0 {
-		t.Fatalf("%s: SG_IO: %v", generic, e)
-	}
+	defer g.Close()
+	c, err := g.Command(cdb, nil, n)
 	switch {
-	case h.host != 0:
-		return fmt.Sprintf("host status %d", h.host), nil
-	case h.status == 2 && h.senseLen >= 14:
-		return fmt.Sprintf("%X/%02X/%02X", sense[2]&0xF, sense[12], sense[13]), buf[:n-int(h.residual)]
-	case h.status != 0:
-		return fmt.Sprintf("status %02Xh", h.status), nil
+	case err != nil:
+		return err.Error(), nil
+	case c.Status == 2 && len(c.Sense) >= 14:
+		return fmt.Sprintf("%X/%02X/%02X", c.Sense[2]&0xF, c.Sense[12], c.Sense[13]), c.In
+	case c.Status != 0:
+		return fmt.Sprintf("status %02Xh", c.Status), nil
 	}
-	return "GOOD", buf[:n-int(h.residual)]
+	return "GOOD", c.In
 }
 
 // Attentions takes the unit attention conditions that wait for this initiator,
