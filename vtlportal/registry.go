@@ -23,6 +23,7 @@ type registry struct {
 	mu        sync.Mutex // guards what follows
 	known     map[string]*entry
 	announced map[string]bus.Target
+	here      []iscsi.PortalAddress // what initiators are told; nil: where they are connected to
 }
 
 // entry is a target of the configuration.
@@ -55,7 +56,10 @@ func (r *registry) configure(s *config.Suite) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.known = known
+	r.known, r.here = known, nil
+	if host, port, ok := s.Announced(); ok {
+		r.here = []iscsi.PortalAddress{{Host: host, Port: port, GroupTag: 1}}
+	}
 	return nil
 }
 
@@ -102,7 +106,11 @@ func (r *registry) Targets() []iscsi.Listing {
 	defer r.mu.Unlock()
 	var all []iscsi.Listing
 	for name, e := range r.known {
-		all = append(all, iscsi.Listing{Name: name, Policy: e.policy, Portals: elsewhere(r.announced[name])})
+		portals := elsewhere(r.announced[name])
+		if portals == nil {
+			portals = r.here
+		}
+		all = append(all, iscsi.Listing{Name: name, Policy: e.policy, Portals: portals})
 	}
 	for name, t := range r.announced {
 		if p := elsewhere(t); r.known[name] == nil && p != nil {

@@ -109,6 +109,7 @@ func (c *checker) run() {
 	c.bus()
 	c.iscsi()
 	c.listen()
+	c.announce()
 	c.metrics()
 	if len(s.Libraries)+len(s.Drives)+len(s.Optical) == 0 {
 		c.report(path{"libraries"}, "there is neither a library nor a drive")

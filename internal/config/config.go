@@ -12,6 +12,11 @@ type Suite struct {
 	// Listen is the iSCSI address of the suite; empty is 127.0.0.1:3260.
 	Listen string `yaml:"listen,omitempty"`
 
+	// Announce is HOST:PORT under which initiators reach that address, when it is
+	// another one for them, as behind the published port of a container; empty:
+	// each is told the address that it is connected to.
+	Announce string `yaml:"announce,omitempty"`
+
 	// IQNPrefix begins every target name: prefix + ":library10".
 	IQNPrefix string `yaml:"iqn-prefix,omitempty"`
 

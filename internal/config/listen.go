@@ -24,6 +24,34 @@ func CheckListen(address string, s *Suite) error {
 		"iscsi: initiators or addresses, or say allow-public-without-authentication: true under iscsi", address)
 }
 
+// announce checks the address that initiators are told.
+func (c *checker) announce() {
+	if c.suite.Announce == "" {
+		return
+	}
+	host, port, err := net.SplitHostPort(c.suite.Announce)
+	n, nerr := strconv.ParseUint(port, 10, 16)
+	if err != nil || nerr != nil || n == 0 || !announceable(host) {
+		c.report(path{"announce"}, "the address %q is no HOST:PORT that an initiator can connect to", c.suite.Announce)
+	}
+}
+
+// announceable tells whether a TargetAddress may have this host (RFC 7143 13.8).
+func announceable(host string) bool {
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return !ip.IsUnspecified() && ip.Zone() == ""
+	}
+	return host != "" && len(host) <= 253 && strings.Trim(strings.ToLower(host), "abcdefghijklmnopqrstuvwxyz0123456789.-") == ""
+}
+
+// Announced is the address that initiators are told; ok is false for the one
+// that they are connected to.
+func (s *Suite) Announced() (host string, port uint16, ok bool) {
+	host, text, err := net.SplitHostPort(s.Announce)
+	n, nerr := strconv.ParseUint(text, 10, 16)
+	return host, uint16(n), err == nil && nerr == nil
+}
+
 // public tells whether other hosts can reach an address to listen on, HOST:PORT.
 func public(address string) (bool, error) {
 	host, port, err := net.SplitHostPort(address)

@@ -149,8 +149,12 @@ func (s *Station) Run(v Serve) (err error) {
 	if err != nil {
 		return err
 	}
+	var portals []iscsi.PortalAddress
+	if host, port, ok := s.Suite.Announced(); ok {
+		portals = []iscsi.PortalAddress{{Host: host, Port: port, GroupTag: 1}}
+	}
 	s.target, err = iscsi.NewTarget(iscsi.TargetOptions{
-		Name: s.Target, Alias: v.Alias, Unit: v.Unit, Policy: policy, Log: s.Log,
+		Name: s.Target, Alias: v.Alias, Unit: v.Unit, Policy: policy, Log: s.Log, Portals: portals,
 		Limits: iscsi.Limits{MaxSessions: s.Suite.ISCSI.MaxSessions, MaxSessionsPerInitiator: s.Suite.ISCSI.MaxSessionsPerInitiator},
 	})
 	if err != nil {
