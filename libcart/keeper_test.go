@@ -3,6 +3,7 @@ package libcart
 import (
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -208,4 +209,46 @@ func replaceFailing(t *testing.T, n int, fail error, once bool) (*vfs.Memory, bo
 	done := record(c, 10, 11) == nil
 	_ = c.Close()
 	return &s.mem, done
+}
+
+// TestGivenBackInPieces: an overwritten recording is made shorter piece by piece
+// behind the writer, and what a crash has left of a replacement is removed.
+func TestGivenBackInPieces(t *testing.T) {
+	s := newScene(t)
+	must(t, Create(worldDir, testSpec(), Options{FS: &s.mem}))
+	var mu sync.Mutex
+	var sizes []int64
+	fsys := vfs.Failing(&s.mem, func(o vfs.Op) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if o.Kind == "truncate" && o.Name == dataName(worldDir, 0) {
+			sizes = append(sizes, o.Off)
+		}
+		return nil
+	})
+	c := mustOpen(t, worldDir, Options{FS: fsys})
+	must(t, writeMuch(c, disposeStep>>20+4))
+	must(t, c.LocateObject(0, 0))
+	end := c.parts[0].written()
+	put(t, c, block(1, 1000))
+	must(t, c.Sync(t.Context()))
+	c.disposals.Wait()
+	mu.Lock()
+	if !slices.Equal(sizes, []int64{end - disposeStep}) {
+		t.Errorf("truncated to %d; the recording ended at %d", sizes, end)
+	}
+	mu.Unlock()
+	must(t, c.Close())
+
+	left := []string{metaName(worldDir) + newSuffix, dataName(worldDir, 0) + newSuffix}
+	for _, name := range left {
+		must(t, writeOnly(&s.mem, name, []byte("half of it")))
+	}
+	c = mustOpen(t, worldDir, Options{FS: &s.mem})
+	for _, name := range left {
+		if _, err := s.mem.Stat(name); err == nil {
+			t.Errorf("%s is still there", name)
+		}
+	}
+	wantBlock(t, c, block(1, 1000))
 }
