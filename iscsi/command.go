@@ -37,6 +37,7 @@ type command struct {
 	r2tSN   uint32
 	filling bool // the reader is reading data into buf
 	discard bool // data are read past: the command fails or was dropped
+	queued  bool // an immediate command that has all its data and was put into the order
 
 	// failure ends the command in its turn without the logical unit.
 	failure *scsi.Sense
@@ -125,7 +126,13 @@ func (s *session) scsiCommand(header *pdu.Header, ahs []byte) error {
 	if old := s.tasks[h.InitiatorTaskTag]; old != nil && old.state != dropped {
 		reason = pdu.RejectTaskInProgress
 	} else if h.Immediate {
-		if s.immediate >= maxImmediate {
+		// They are outside of the command window, so the window does not bound
+		// what they may send unasked (RFC 7143 4.2.2.1).
+		unsolicited := int64(0)
+		if h.Write {
+			unsolicited = min(int64(h.ExpectedLength), int64(s.par.firstBurst))
+		}
+		if s.immediate >= maxImmediate || unsolicited > 0 && s.outBytes+unsolicited > s.target.opt.Limits.SessionMemory {
 			reason = pdu.RejectTooManyImmediate
 		}
 	} else {
@@ -259,7 +266,8 @@ func (s *session) admit(c *command, extended bool) {
 // settle looks what the command needs after data have come; s.mu is held.
 func (s *session) settle(c *command) {
 	if c.ready() {
-		if c.h.Immediate {
+		if c.h.Immediate && !c.queued {
+			c.queued = true
 			s.fifo = slices.Insert(s.fifo, 0, c)
 		}
 		return
