@@ -212,7 +212,7 @@ func (l *library) event(e smc.Event) {
 	case smc.WentOnline, smc.WentOffline:
 		l.Event(bus.Availability{Online: e.Kind == smc.WentOnline})
 	case smc.Alert:
-		l.Event(bus.Alert{Names: []string{e.Why}})
+		l.Event(bus.Alert{Flags: e.Flags, Names: []string{e.Why}})
 	case smc.Reconciled, smc.Damaged:
 		l.Log.Warn(string(e.Kind), "barcode", e.Barcode, "why", e.Why)
 		l.Event(bus.Recovered{Barcode: e.Barcode, Text: e.Why})

@@ -14,6 +14,8 @@ import (
 // the move hook. What the library shows of itself does not change under sessions
 // that are up: that waits for the next start, and is said.
 func (l *library) reload(ctx context.Context, s *config.Suite) ([]string, error) {
+	l.reloading.Lock() // a signal and a request may come together
+	defer l.reloading.Unlock()
 	c, ok := s.Library(l.id)
 	if !ok {
 		return nil, fmt.Errorf("library %d is not in the configuration any more: it goes on until it is stopped", l.id)

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -40,6 +41,8 @@ type library struct {
 	changer *smc.Changer
 	home    string // of the cartridges
 	tally   tally
+
+	reloading sync.Mutex // held while a configuration is applied
 }
 
 // settings are what of the configuration concerns the library, as of now.

@@ -33,4 +33,5 @@ type Event struct {
 	Drive   int     // id, for events of a drive
 	MoveID  string
 	Why     string // for people
+	Flags   uint64 // of Alert: the TapeAlert flags; bit 0 is flag 1
 }

@@ -134,11 +134,15 @@ func (c *Changer) SetOnline(on bool) {
 // SetAlerts sets the TapeAlert flags of a mask in which bit 0 is flag 1, and
 // clears the others.
 func (c *Changer) SetAlerts(ctx context.Context, mask uint64) error {
-	return c.do(ctx, func() error {
+	err := c.do(ctx, func() error {
 		c.Alerts().ClearMask(^mask)
 		c.Alerts().SetMask(mask)
 		return nil
 	})
+	if err == nil && mask != 0 {
+		c.event(Event{Kind: Alert, Flags: mask, Why: "set by an operator"})
+	}
+	return err
 }
 
 // Move moves a volume as MOVE MEDIUM does, and returns its barcode when it is

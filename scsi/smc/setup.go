@@ -143,7 +143,7 @@ func (c *Changer) setUp() error {
 // alert raises or lowers a TapeAlert flag.
 func (c *Changer) alert(flag int, on bool) {
 	if on {
-		c.event(Event{Kind: Alert, Why: fmt.Sprintf("TapeAlert %02Xh: %s", flag, alertNames[flag])})
+		c.event(Event{Kind: Alert, Flags: 1 << (flag - 1), Why: fmt.Sprintf("TapeAlert %02Xh: %s", flag, alertNames[flag])})
 	}
 	err := c.server.Do(c.ctx, func(*Changer) error {
 		if on {
