@@ -23,7 +23,7 @@ func libraryCommands() []row {
 		{"list map", "the barcodes in the import/export elements", mapList},
 		{"empty map", "take everything out of them, onto the shelf", mapEmpty},
 		{"load map BARCODE", "put a cartridge into a free one", mapLoad},
-		{"move FROM...", "move FROM TO; each is slot N, map N, drive N, a barcode (FROM) or an address", libraryMove},
+		{"move FROM...", "move FROM TO; each is slot N, map N, drive N, a barcode (FROM) or an address; with 'invert' behind, turn a disc over", libraryMove},
 	}
 }
 
@@ -81,10 +81,11 @@ func libraryMove(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	if len(words) > 0 {
+	invert := len(words) == 1 && strings.EqualFold(words[0], "invert")
+	if len(words) > 0 && !invert {
 		return usageError{fmt.Sprintf("%q follows the destination", strings.Join(words, " "))}
 	}
-	return c.move(ctx, c.device, from, to)
+	return c.move(ctx, c.device, bus.MoveRequest{From: from, To: to, Invert: invert})
 }
 
 // element takes one element off the words.
@@ -107,8 +108,8 @@ func element(words []string) (e string, rest []string, err error) {
 }
 
 // move asks a library to move a volume and prints what it did.
-func (c *call) move(ctx context.Context, library bus.Device, from, to string) error {
-	r, err := ask(ctx, c.app, slow, bus.LibraryMove(library.ID), bus.MoveRequest{From: from, To: to})
+func (c *call) move(ctx context.Context, library bus.Device, m bus.MoveRequest) error {
+	r, err := ask(ctx, c.app, slow, bus.LibraryMove(library.ID), m)
 	if err != nil {
 		return err
 	}
@@ -124,6 +125,11 @@ func elementOf(l *config.Library, drive int) int {
 	for i, d := range l.Drives {
 		if d.ID == drive {
 			return l.DriveElement(i)
+		}
+	}
+	for i, o := range l.Optical {
+		if o.ID == drive {
+			return l.OpticalElement(i)
 		}
 	}
 	return 0

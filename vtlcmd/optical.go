@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"govtl/bus"
 )
@@ -17,7 +18,7 @@ type opticalState struct {
 // opticalCommands are those of an optical drive.
 func opticalCommands() []row {
 	return []row{
-		{"load FILE [MEDIUM]", "put a disc into the drive; with a medium, such as dvd-rw, make a blank one", opticalLoad},
+		{"load FILE [MEDIUM]", "put a disc into the drive; with a medium, such as dvd-rw, make a blank one; in a library FILE is a barcode", opticalLoad},
 		{"unload", "take the disc out", opticalUnload},
 		{"online|offline", "show initiators the disc, or an empty drive", opticalOnline},
 		{"status", "the whole state of the drive", opticalStatus},
@@ -25,6 +26,11 @@ func opticalCommands() []row {
 }
 
 func opticalLoad(ctx context.Context, c *call) error {
+	if _, in, ok := c.suite.OpticalIn(c.device.ID); ok && in != nil && c.args["MEDIUM"] == "" {
+		// FILE is the barcode of a disc: the library moves it.
+		to := "drive " + strconv.Itoa(elementOf(in, c.device.ID))
+		return c.move(ctx, bus.LibraryDevice(in.ID), bus.MoveRequest{From: c.args["FILE"], To: to})
+	}
 	r, err := ask(ctx, c.app, slow, bus.OpticalLoad(c.device.ID), bus.DiscRequest{File: c.args["FILE"], Medium: c.args["MEDIUM"]})
 	if err != nil {
 		return err
@@ -50,7 +56,11 @@ func opticalStatus(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.print(fmt.Sprintf("optical %d: %s, serial %s\n  %s", r.ID, r.Model, r.Serial, opticalLine(r)), r)
+	text := fmt.Sprintf("optical %d: %s, serial %s\n", r.ID, r.Model, r.Serial)
+	if r.Library != 0 {
+		text += fmt.Sprintf("  library %d, drive element %d\n", r.Library, r.Element)
+	}
+	return c.print(text+"  "+opticalLine(r), r)
 }
 
 // opticalLine is what an optical drive holds, in one line.
@@ -70,6 +80,9 @@ func opticalLine(r bus.OpticalStatusReply) string {
 	}
 	if r.Prevented {
 		text += ", locked by an initiator"
+	}
+	if r.Holds.Barcode != "" {
+		text += ", " + r.Holds.Barcode
 	}
 	if r.File != "" {
 		text += ", " + r.File

@@ -107,6 +107,9 @@ func inventoryText(r bus.InventoryReply) string {
 			}
 		}
 		fmt.Fprintf(&b, "%-6s %-5d address %-6d %s", e.Type, e.Number, e.Address, what)
+		if e.Side != "" {
+			fmt.Fprintf(&b, ", side %s up", e.Side)
+		}
 		if e.Drive != 0 {
 			fmt.Fprintf(&b, "  (drive id %d)", e.Drive)
 		}

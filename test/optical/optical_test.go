@@ -31,7 +31,19 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{Suite: suite.Start(t, suite.Options{Config: configuration, User: 65534}), t: t}
+	r := startRig(t, configuration)
+	r.drive = linux.Login(t, r.Addr, target)
+	return r
+}
+
+// startRig is newRig before a login, with any configuration.
+func startRig(t *testing.T, configuration string, prepare ...func(dir string)) *rig {
+	t.Helper()
+	r := &rig{Suite: suite.New(t, suite.Options{Config: configuration, User: 65534}), t: t}
+	for _, f := range prepare {
+		f(r.Dir)
+	}
+	r.Start(t)
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("the kernel's log (its last lines):\n%s", linux.KernelLog(30))
@@ -39,7 +51,6 @@ func newRig(t *testing.T) *rig {
 		linux.LogoutAll(t)
 	})
 	linux.Discover(t, r.Addr)
-	r.drive = linux.Login(t, r.Addr, target)
 	dir := t.TempDir()
 	r.tree, r.mount = filepath.Join(dir, "tree"), filepath.Join(dir, "mnt")
 	for s := 1; s <= 3; s++ {
@@ -149,33 +160,4 @@ func TestRewrite(t *testing.T) {
 	r.compare(3)
 	linux.Run(t, "xorriso -outdev %s -eject all 2>&1", sr)
 	linux.Want(t, "status", r.Command(t, "40", "status"), `tray open`)
-}
-
-// TestPrograms: the other burning programs, each with the media it is for.
-func TestPrograms(t *testing.T) {
-	r := newRig(t)
-	sr := r.drive.Disc
-	iso := filepath.Join(r.Dir, "burn.iso")
-	linux.Run(t, "genisoimage -quiet -R -o %s -graft-points session1/=%s/session1", iso, r.tree)
-	for _, c := range []struct{ medium, command string }{
-		{"dvd+r", "growisofs -use-the-force-luke=notray -Z %[1]s=%[2]s"},
-		{"dvd+rw", "growisofs -use-the-force-luke=notray -Z %[1]s=%[2]s"},
-		{"dvd-r", "growisofs -use-the-force-luke=notray -Z %[1]s=%[2]s"},
-		{"dvd-ram", "growisofs -use-the-force-luke=notray -Z %[1]s=%[2]s"},
-		{"bd-r", "growisofs -use-the-force-luke=notray -Z %[1]s=%[2]s"},
-		{"bd-re", "growisofs -use-the-force-luke=notray -Z %[1]s=%[2]s"},
-		{"cd-r", "wodim dev=%[1]s -tao %[2]s"},
-		{"cd-rw", "wodim dev=%[1]s -sao %[2]s"},
-		{"dvd+r", "wodim dev=%[1]s -dao %[2]s"},
-		{"cd-rw", "cdrskin dev=%[1]s -v -sao %[2]s"},
-		{"bd-r", "cdrskin dev=%[1]s -v -sao %[2]s"},
-	} {
-		program := c.command[:3]
-		t.Run(program+" "+c.medium, func(t *testing.T) {
-			r.Command(t, "40", "load", program+c.medium+".iso", c.medium)
-			linux.Run(t, c.command+" 2>&1 </dev/null", sr, iso)
-			r.compare(1)
-			linux.Run(t, "dvd+rw-mediainfo %s 2>&1 || true", sr)
-		})
-	}
 }
