@@ -55,6 +55,30 @@ func (c *Cartridge) Zone() Zone {
 	return ZoneFree
 }
 
+// ObjectAt returns the first object of a partition that begins at so many bytes of
+// its recording or behind; the end of data when there is none. What is only in the
+// drive buffer does not count.
+func (c *Cartridge) ObjectAt(part uint8, offset int64) (uint64, error) {
+	if int(part) >= len(c.parts) {
+		return 0, ErrPartition
+	}
+	p := c.parts[part]
+	low, high := uint64(0), p.objects
+	for low < high {
+		mid := low + (high-low)/2
+		at, err := c.offsetOf(p, mid)
+		if err != nil {
+			return 0, err
+		}
+		if at-format.DataHeaderSize >= offset {
+			high = mid
+		} else {
+			low = mid + 1
+		}
+	}
+	return low, nil
+}
+
 // Before returns how many bytes of the partition the recording takes before the
 // position, buffered blocks at their full length.
 func (c *Cartridge) Before() int64 {

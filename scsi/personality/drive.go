@@ -38,10 +38,14 @@ const (
 	OpenModeSense    Capability = "open-mode-sense"   // MODE SENSE passes another's reservation
 	IgnorePF         Capability = "ignore-pf"         // MODE SELECT does not check PF
 	MediumTypeReport Capability = "medium-type-report"
+
+	// READ and WRITE DYNAMIC RUNTIME ATTRIBUTE, and what A3h/1Fh tells of wraps and hosts.
+	DynamicAttributes Capability = "dynamic-attributes"
+	WrapPositions     Capability = "wrap-positions"
 )
 
 var capabilities = []Capability{Compression, WORM, EarlyWarning, ProgrammableEW, AppendOnly, LBPReedSolomon,
-	LBPCRC32C, Partitions, Encryption, ValidateReserved, OpenModeSense, IgnorePF, MediumTypeReport}
+	LBPCRC32C, Partitions, Encryption, ValidateReserved, OpenModeSense, IgnorePF, MediumTypeReport, DynamicAttributes, WrapPositions}
 
 // Drive is a drive model.
 type Drive struct {

@@ -100,11 +100,20 @@ type Core struct {
 	ident    identifying
 	clock    clock
 	echo     map[*scsi.Nexus][]byte
+	serial   uint64      // logins so far
+	latest   *scsi.Nexus // the last that used the medium
 }
 
 // nexusState is what is kept for each I_T nexus.
 type nexusState struct {
 	prevents bool // PREVENT ALLOW MEDIUM REMOVAL
+
+	// What dynamic runtime attributes tell. Times are milliseconds of the device
+	// clock. serial counts the logins, index is the least that is free.
+	index                                      uint16
+	serial, hostsTold                          uint64
+	since, accessed, preventsSince, reservedAt uint64
+	told                                       [len(initiatorAttributes)][]byte
 }
 
 // Host is a device that embeds *Core.
@@ -170,9 +179,7 @@ func (c *Core) Attend(a scsi.ASC, except *scsi.Nexus) {
 
 // NexusAttached implements scsi.Device.
 func (c *Core) NexusAttached(n *scsi.Nexus) {
-	if c.nexuses[n] == nil {
-		c.nexuses[n] = &nexusState{}
-	}
+	c.state(n)
 	c.pr.attach(n)
 }
 
@@ -194,6 +201,9 @@ func (c *Core) NexusDetached(n *scsi.Nexus, e scsi.NexusEvent) {
 		c.reserved = nil
 	}
 	delete(c.nexuses, n)
+	if c.latest == n {
+		c.latest = nil
+	}
 	c.preventMayHaveChanged(was)
 	c.pr.detach(n)
 	if c.cfg.Modes != nil {
@@ -223,8 +233,22 @@ func (c *Core) Reset() {
 func (c *Core) state(n *scsi.Nexus) *nexusState {
 	s := c.nexuses[n]
 	if s == nil {
-		s = &nexusState{}
+		c.serial++
+		s = &nexusState{index: 1, serial: c.serial, since: c.milliseconds()}
+		for c.indexTaken(s.index) {
+			s.index++
+		}
 		c.nexuses[n] = s
 	}
 	return s
+}
+
+// indexTaken reports whether a nexus has that index.
+func (c *Core) indexTaken(index uint16) bool {
+	for _, s := range c.nexuses {
+		if s.index == index {
+			return true
+		}
+	}
+	return false
 }

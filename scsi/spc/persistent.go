@@ -50,6 +50,7 @@ type registrant struct {
 	port  string      // initiator port name, "name,i,0xISID"
 	nexus *scsi.Nexus // nil while it is not logged in
 	key   uint64
+	since uint64 // registered, milliseconds of the device clock; 0 after a restart
 }
 
 // persistent is the state of persistent reservations, SPC-4 5.13.

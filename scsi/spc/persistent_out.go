@@ -77,7 +77,7 @@ func (c *Core) register(t *scsi.Task, l outList, ignore bool) error {
 	case r == nil && len(p.regs) == maxRegistrants:
 		return scsi.NewSense(scsi.IllegalRequest, scsi.InsufficientRegistrationResources)
 	case r == nil:
-		p.add(t.Nexus.InitiatorPort(), t.Nexus, l.actionKey)
+		p.add(t.Nexus.InitiatorPort(), t.Nexus, l.actionKey).since = c.milliseconds()
 	case l.actionKey == 0:
 		c.unregister(r)
 	default:
@@ -256,6 +256,7 @@ func (c *Core) registerAndMove(t *scsi.Task, n uint32) error {
 	}
 	if to == nil {
 		to = p.add(port, c.attachedPort(port), newKey)
+		to.since = c.milliseconds()
 	}
 	to.key = newKey
 	p.holder = to

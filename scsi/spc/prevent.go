@@ -9,7 +9,10 @@ func (c *Core) preventAllow(t *scsi.Task) error {
 		return scsi.InvalidFieldInCDBAt(4, 1)
 	}
 	was := c.RemovalPrevented()
-	c.state(t.Nexus).prevents = t.CDB[4]&0x01 != 0
+	s := c.state(t.Nexus)
+	if prevents := t.CDB[4]&0x01 != 0; prevents != s.prevents {
+		s.prevents, s.preventsSince = prevents, c.milliseconds()
+	}
 	c.preventMayHaveChanged(was)
 	return nil
 }

@@ -60,7 +60,7 @@ func (c *Core) reserve(t *scsi.Task) error {
 		return err
 	}
 	if !c.pr.active() {
-		c.reserved = t.Nexus
+		c.reserved, c.state(t.Nexus).reservedAt = t.Nexus, c.milliseconds()
 	}
 	return nil
 }

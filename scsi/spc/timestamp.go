@@ -16,13 +16,21 @@ type clock struct {
 
 // reportTimestamp carries out REPORT TIMESTAMP, SPC-4 6.38.
 func (c *Core) reportTimestamp(t *scsi.Task) error {
-	ms := uint64(max(0, (c.cfg.Now().Sub(c.clock.start) + c.clock.base).Milliseconds()))
+	return reply32(t, c.timestamp(c.milliseconds()))
+}
+
+// milliseconds is what the device clock shows.
+func (c *Core) milliseconds() uint64 {
+	return uint64(max(0, (c.cfg.Now().Sub(c.clock.start) + c.clock.base).Milliseconds()))
+}
+
+// timestamp is a time of the device clock as REPORT TIMESTAMP has it, 12 bytes.
+func (c *Core) timestamp(ms uint64) []byte {
 	b := []byte{0, 0x0A, 0, 0}
 	if c.clock.set {
 		b[2] = 0x02 // TIMESTAMP ORIGIN: SET TIMESTAMP
 	}
-	b = append(b, byte(ms>>40), byte(ms>>32), byte(ms>>24), byte(ms>>16), byte(ms>>8), byte(ms), 0, 0)
-	return reply32(t, b)
+	return append(b, byte(ms>>40), byte(ms>>32), byte(ms>>24), byte(ms>>16), byte(ms>>8), byte(ms), 0, 0)
 }
 
 // setTimestamp carries out SET TIMESTAMP, SPC-4 6.46.

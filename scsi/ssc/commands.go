@@ -1,7 +1,10 @@
 package ssc
 
 import (
+	"slices"
+
 	"govtl/scsi"
+	"govtl/scsi/personality"
 	"govtl/scsi/spc"
 )
 
@@ -39,10 +42,37 @@ func shared(r []row) []row {
 	return r
 }
 
+// lasting marks a row as one that runs with a unit attention condition pending, and
+// leaves that pending.
+func lasting(r []row) []row {
+	r[0].KeepsAttention = true
+	return r
+}
+
 // action makes a row one of a service action.
 func action(sa uint8, r []row) []row {
 	r[0].ServiceAction, r[0].HasServiceAction = sa, true
 	return r
+}
+
+// withoutCommands are the commands that the model has not: those that it names, and
+// those of capabilities that it lacks.
+func (d *Drive) withoutCommands() []string {
+	l := slices.Clone(d.model.WithoutCommands)
+	for _, c := range []struct {
+		needs personality.Capability
+		names []string
+	}{
+		{personality.Encryption, []string{"SECURITY PROTOCOL IN", "SECURITY PROTOCOL OUT"}},
+		{personality.WrapPositions, []string{wrapsAndHosts}},
+		{personality.DynamicAttributes, []string{"READ DYNAMIC RUNTIME ATTRIBUTE", "READ DYNAMIC RUNTIME ATTRIBUTE, legacy",
+			"WRITE DYNAMIC RUNTIME ATTRIBUTE", "WRITE DYNAMIC RUNTIME ATTRIBUTE, legacy"}},
+	} {
+		if !d.model.Has(c.needs) {
+			l = append(l, c.names...)
+		}
+	}
+	return l
 }
 
 // commands is the command set of a sequential-access device, in operation code
@@ -106,11 +136,16 @@ var commands = scsi.Table[*Drive]{
 		spc.ReportSupportedOperationCodes[*Drive](),
 		spc.ReportSupportedTaskManagementFunctions[*Drive](),
 		spc.ReportTimestamp[*Drive](),
+		spc.ReadDynamicAttribute[*Drive](),
+		lasting(action(0x1F, shared(cmd(wrapsAndHosts, "IBM GA32-0928 5.2.20", in, nothing, (*Drive).readWrapsOrHosts, 0x1F, 0xFF, 0x07, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0, ctl))))[0],
 	},
 	0xA4: rows{
 		spc.SetIdentifyingInformation[*Drive](),
 		spc.SetTimestamp[*Drive](),
+		spc.WriteDynamicAttribute[*Drive](),
 	},
 	0xB5: cmd("SECURITY PROTOCOL OUT", "SPC-4 6.38", out, nothing, (*Drive).securityProtocolOut, 0xFF, 0xFF, 0xFF, 0x80, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0, ctl),
 	0xAB: action(0x01, cmd("READ MEDIA SERIAL NUMBER", "SPC-4 6.22", in, present, (*Drive).readMediaSerialNumber, 0x1F, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0, ctl)),
+	0xD1: rows{spc.ReadDynamicAttributeLegacy[*Drive]()},
+	0xD2: rows{spc.WriteDynamicAttributeLegacy[*Drive]()},
 }

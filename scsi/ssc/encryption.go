@@ -113,15 +113,6 @@ func (p *parameters) reader() *libcart.Cipher {
 // encrypts reports whether the model has encryption.
 func (d *Drive) encrypts() bool { return d.model.Has(personality.Encryption) }
 
-// withoutCommands are the commands that the model has not.
-func (d *Drive) withoutCommands() []string {
-	l := d.model.WithoutCommands
-	if !d.encrypts() {
-		l = append(l[:len(l):len(l)], "SECURITY PROTOCOL IN", "SECURITY PROTOCOL OUT")
-	}
-	return l
-}
-
 // sameCart makes what is kept of a loaded medium that of the one that is loaded.
 func (d *Drive) sameCart() *encryption {
 	e := &d.crypt

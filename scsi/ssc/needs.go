@@ -34,6 +34,9 @@ func (d *Drive) Meets(t *scsi.Task, c *scsi.Command) error {
 	if c.Needs == present {
 		return nil
 	}
+	if c.Opcode != 0x00 { // TEST UNIT READY uses nothing
+		d.Accessed(t.Nexus)
+	}
 	if s := d.motion.refuses(d.opt.Now()); s != nil {
 		return s
 	}
