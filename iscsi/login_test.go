@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -76,6 +77,9 @@ func TestLoginSteps(t *testing.T) {
 		"method we have not":      {{sec, op, who + " AuthMethod=KRB5,SRP", "0201"}},
 		"CHAP that nobody asked":  {{sec, op, who + " AuthMethod=CHAP", "0201"}},
 		"None is in the list":     {{sec, op, who + " AuthMethod=CHAP,None", "ok AuthMethod=None"}},
+		"a target's own key":      {{op, full, who + " TargetAlias=x", "0200"}},
+		"a target's group tag":    {{sec, op, who + " TargetPortalGroupTag=1", "0200"}},
+		"discovery in a login":    {{op, full, who + " SendTargets=All", "0200"}},
 		"AuthMethod too late":     {{op, full, who + " AuthMethod=None", "0200"}},
 		"InitialR2T too early":    {{sec, op, who + " InitialR2T=No", "0200"}},
 		"answer proposed":         {{op, full, who + " InitialR2T=Reject", "0200"}},
@@ -292,6 +296,40 @@ func TestKeptSessionsGiveWay(t *testing.T) {
 	_, err := iscsitest.Login(w.dial(), iscsitest.Config{Target: targetName, Initiator: "iqn.2026-11.test:five"})
 	if status(err) != "0302" {
 		t.Error(status(err))
+	}
+}
+
+// TestPendingLogins: logins that do not get on keep neither another address out
+// nor, when they are through, their own.
+func TestPendingLogins(t *testing.T) {
+	w := newWorld(t, func(o *iscsi.TargetOptions) { o.Limits.MaxPendingPerAddress = 2 })
+	text := []byte(strings.ReplaceAll(who, " ", "\x00") + "\x00")
+	var pending []*iscsitest.Session
+	for i := range 2 {
+		s := iscsitest.NewSession(w.dial(), iscsitest.Config{ISID: pdu.ISID{0x80, byte(i)}})
+		if _, _, err := s.LoginKeys(op, op, text); err != nil {
+			t.Fatal(err)
+		}
+		pending = append(pending, s)
+	}
+	if _, _, err := w.fresh().LoginKeys(op, op, text); status(err) != "0301" {
+		t.Errorf("a third login: %s", status(err))
+	}
+	from := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}
+	conn, err := from.Dial("tcp", w.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := iscsitest.Login(conn, iscsitest.Config{Target: targetName, Initiator: "iqn.2026-11.test.initiator:two"})
+	if err != nil {
+		t.Fatalf("a login from another address: %v", err)
+	}
+	if _, _, err := pending[0].LoginKeys(op, full, nil); err != nil {
+		t.Fatal(err)
+	}
+	w.login(iscsitest.Config{ISID: pdu.ISID{0x80, 9}})
+	if err := other.Logout(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -252,6 +252,51 @@ func TestEarly(t *testing.T) {
 	}
 }
 
+// TestNumbersWrap: CmdSN is a number of 32 bits and goes on at 0 (RFC 7143
+// 4.2.2.1, RFC 1982); nothing of order and window depends on where it stands.
+func TestNumbersWrap(t *testing.T) {
+	w := newWorld(t, func(o *iscsi.TargetOptions) { o.Limits.MaxCommands = 8 })
+	s := w.login(iscsitest.Config{CmdSN: 1<<32 - 6}) // login sends one command
+	first := s.CmdSN
+	want, sent := "", []*iscsitest.Command{}
+	for _, i := range []uint32{7, 5, 6, 0, 3, 4, 2, 1} {
+		c := write10(int(i), byte(i+1), pattern(ramBlock, byte(i)))
+		s.CmdSN = first + i
+		if err := s.Start(c); err != nil {
+			t.Fatal(err)
+		}
+		sent = append(sent, c)
+		want += string(rune(len(want) + 1))
+	}
+	for _, c := range sent {
+		if err := s.Wait(c); err != nil || c.Status != 0 {
+			t.Fatal(c, err)
+		}
+	}
+	if w.disk.ran() != want {
+		t.Errorf("order % x", w.disk.ran())
+	}
+	s.CmdSN = first - 1 // an old one, and one beyond the window
+	for range 2 {
+		c := write10(0, 0x99, pattern(ramBlock, 9))
+		if err := s.Start(c); err != nil {
+			t.Fatal(err)
+		}
+		s.Forget(c)
+		s.CmdSN = first + 8 + 8
+	}
+	s.CmdSN = first + 8
+	for range 20 {
+		w.good(s, read10(0, 1))
+	}
+	if s.CmdSN > 1<<31 || w.disk.ran() != want {
+		t.Errorf("CmdSN %#x, written % x", s.CmdSN, w.disk.ran())
+	}
+	if err := s.Logout(); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestWindow: numbers outside of the window, and old ones, are ignored.
 func TestWindow(t *testing.T) {
 	w := newWorld(t, func(o *iscsi.TargetOptions) { o.Limits.MaxCommands = 4 })

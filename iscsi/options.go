@@ -24,6 +24,7 @@ func (l Limits) withDefaults() Limits {
 	setDefault(&l.MaxSessions, 64)
 	setDefault(&l.MaxSessionsPerInitiator, 16)
 	setDefault(&l.MaxPendingLogins, 64)
+	setDefault(&l.MaxPendingPerAddress, 32)
 	setDefault(&l.MaxCommands, 128)
 	setDefault(&l.SessionMemory, 64<<20)
 	return l

@@ -145,6 +145,8 @@ func (n *negotiation) key(key, value string) (reply []pdu.Pair, err *loginError)
 		return nil, nil
 	case "X#NodeArchitecture":
 		return nil, nil
+	case "TargetAlias", "TargetAddress", "TargetPortalGroupTag", "SendTargets":
+		return nil, refuse(pdu.LoginInitiatorError, "%s is not an initiator's to send in a login", key)
 	}
 	k, ok := operationalKeys[key]
 	switch {

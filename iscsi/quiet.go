@@ -19,8 +19,8 @@ type refusals struct {
 	count int
 }
 
-// warn logs a refusal unless there were too many of late.
-func (r *refusals) warn(msg string, args ...any) {
+// warn logs a refusal unless there were too many of late, and tells whether it did.
+func (r *refusals) warn(msg string, args ...any) bool {
 	now := time.Now()
 	r.mu.Lock()
 	left := 0
@@ -37,4 +37,5 @@ func (r *refusals) warn(msg string, args ...any) {
 	if say {
 		r.log.Warn(msg, args...)
 	}
+	return say
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -56,6 +57,36 @@ type TargetOptions struct {
 
 	// Log gets logins, logouts and refusals; nil: nothing is logged.
 	Log *slog.Logger
+
+	// Sessions, when not nil, is told of the same; of many refusals in a short
+	// time, as the log, only of the first. It must not wait.
+	Sessions func(SessionEvent)
+}
+
+// SessionEvent is a session that begins or ends, or a login that was refused.
+type SessionEvent struct {
+	Kind      SessionEventKind
+	Initiator string // iSCSI name; of a refused login as far as it was told
+	Address   string // of the initiator, host:port
+	TSIH      uint16 // RFC 7143 11.12.6; 0 for a refused login
+	Reason    error  // why it ended or was refused
+}
+
+// SessionEventKind says what happened to a session.
+type SessionEventKind uint8
+
+// The kinds of session events.
+const (
+	SessionBegins SessionEventKind = iota
+	SessionEnds
+	LoginRefused
+)
+
+// tell tells of a session.
+func (t *Target) tell(e SessionEvent) {
+	if t.opt.Sessions != nil {
+		t.opt.Sessions(e)
+	}
 }
 
 // Limits bound what initiators can make a target keep. Zero values stand for
@@ -64,6 +95,7 @@ type Limits struct {
 	MaxSessions             int   // sessions of one target (64)
 	MaxSessionsPerInitiator int   // of these, by one initiator name (16)
 	MaxPendingLogins        int   // connections that have not logged in (64)
+	MaxPendingPerAddress    int   // of these, from one address (32)
 	MaxCommands             int   // command window of a session (128)
 	SessionMemory           int64 // bytes of Data-Out that a session may have waiting (64 MiB)
 }
@@ -122,7 +154,8 @@ type Target struct {
 	mu       sync.Mutex // guards what follows
 	ports    map[portKey]*port
 	nextTSIH uint16
-	pending  int // connections that have not logged in
+	pending  int                // connections that have not logged in
+	from     map[netip.Addr]int // the same by address
 	closed   bool
 }
 
@@ -145,7 +178,7 @@ func NewTarget(opt TargetOptions) (*Target, error) {
 	opt.Limits, opt.Timeouts = opt.Limits.withDefaults(), opt.Timeouts.withDefaults()
 	setDefault(&opt.PortalGroupTag, 1)
 	setDefault(&opt.RelativePort, 1)
-	t := &Target{opt: opt, log: logger(opt.Log).With("target", name), ports: map[portKey]*port{}}
+	t := &Target{opt: opt, log: logger(opt.Log).With("target", name), ports: map[portKey]*port{}, from: map[netip.Addr]int{}}
 	t.noes.log = t.log
 	if err := t.SetPolicy(opt.Policy); err != nil {
 		return nil, err
@@ -170,9 +203,9 @@ func (t *Target) SetPolicy(p *Policy) error {
 }
 
 // Accept implements Acceptor: it serves the connection on a goroutine of its
-// own. Above the limit of connections that have not logged in it returns ErrNotReady.
+// own. Above the limits of connections that have not logged in it returns ErrNotReady.
 func (t *Target) Accept(conn net.Conn, first *FirstRequest) error {
-	if err := t.enter(); err != nil {
+	if err := t.enter(conn); err != nil {
 		return err
 	}
 	go t.attend(conn, first)
@@ -182,7 +215,7 @@ func (t *Target) Accept(conn net.Conn, first *FirstRequest) error {
 // Serve is Accept on the caller's goroutine: it returns when the connection is
 // closed, which it is also on an error.
 func (t *Target) Serve(conn net.Conn, first *FirstRequest) error {
-	if err := t.enter(); err != nil {
+	if err := t.enter(conn); err != nil {
 		conn.Close()
 		return err
 	}
@@ -191,18 +224,30 @@ func (t *Target) Serve(conn net.Conn, first *FirstRequest) error {
 }
 
 // enter counts a connection that begins its login.
-func (t *Target) enter() error {
+func (t *Target) enter(conn net.Conn) error {
+	address := addrPort(conn.RemoteAddr()).Addr()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
 	case t.closed:
 		return ErrClosed
-	case t.pending >= t.opt.Limits.MaxPendingLogins:
+	case t.pending >= t.opt.Limits.MaxPendingLogins, t.from[address] >= t.opt.Limits.MaxPendingPerAddress:
 		return ErrNotReady
 	}
 	t.pending++
+	t.from[address]++
 	t.serve.Add(1)
 	return nil
+}
+
+// entered takes back what enter has counted, when a login is over.
+func (t *Target) entered(address netip.Addr) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.pending--
+	if t.from[address]--; t.from[address] <= 0 {
+		delete(t.from, address)
+	}
 }
 
 // attend carries out the login and serves the session.
@@ -224,11 +269,11 @@ func (t *Target) attend(conn net.Conn, first *FirstRequest) {
 		return s.tsih, int(s.window), nil
 	}
 	err := guard(t.log, func() error { return l.run(first) })
-	t.mu.Lock()
-	t.pending--
-	t.mu.Unlock()
+	t.entered(l.remote.Addr())
 	if err != nil {
-		t.noes.warn("login failed", "initiator", l.initiator, "remote", l.remote, "err", err)
+		if t.noes.warn("login failed", "initiator", l.initiator, "remote", l.remote, "err", err) {
+			t.tell(SessionEvent{Kind: LoginRefused, Initiator: l.initiator, Address: fmt.Sprint(l.remote), Reason: err})
+		}
 		if s != nil {
 			s.abandon(err)
 		}
@@ -236,7 +281,14 @@ func (t *Target) attend(conn net.Conn, first *FirstRequest) {
 	}
 	_ = conn.SetDeadline(time.Time{})
 	s.log.Info("session begins", "alias", s.alias, "user", s.user, "isid", fmt.Sprintf("%x", s.isid[:]), "tsih", s.tsih)
+	e := SessionEvent{Kind: SessionBegins, Initiator: l.initiator, Address: fmt.Sprint(l.remote), TSIH: s.tsih}
+	t.tell(e)
 	s.run(l.statSN)
+	e.Kind, e.Reason = SessionEnds, s.why()
+	if e.Reason == io.EOF {
+		e.Reason = errors.New("closed by the initiator")
+	}
+	t.tell(e)
 }
 
 // guard turns a panic into an error: one peer's bytes must not end the daemon.
