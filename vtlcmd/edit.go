@@ -18,13 +18,14 @@ import (
 func editLibraryCommands() []row {
 	return []row{
 		{"add slot [N]", "add a storage slot, or N", resize("slot", +1)},
-		{"remove slot [N]", "remove the last storage slot, or N; they are empty", resize("slot", -1)},
+		{"remove slot [N]", "remove the last storage slot, or N; what is in them goes to the shelf", resize("slot", -1)},
 		{"add map [N]", "add an import/export element, or N", resize("map", +1)},
 		{"remove map [N]", "remove the last import/export element, or N", resize("map", -1)},
 		{"add drive [MODEL] [ID]", "add a drive; as the last one, with the next free number", addLibraryDrive},
 		{"remove drive ID", "remove an empty drive", removeDrive},
 		{"add disc BARCODES MEDIUM [SIDES]", "make discs, such as DVD001-DVD010 dvd-rw, and put them into free slots of a jukebox", addDisc},
 		{"add media BARCODES [KIND]", "make cartridges, such as NEW001L9-NEW010L9, and put them into free slots", addMedia},
+		{"remove media BARCODES", "take cartridges out, onto the shelf; their data stay on disk", removeMedia},
 	}
 }
 
@@ -66,10 +67,11 @@ func resize(what string, sign int) func(context.Context, *call) error {
 			total = l.Mailbox + sign*n
 			change = config.SetMailSlots(l.ID, total)
 		}
+		on := c.shelf(ctx)
 		if _, err := c.edit(ctx, change); err != nil {
 			return err
 		}
-		return c.print(fmt.Sprintf("%s=%d", what, total), map[string]int{what: total})
+		return c.printShelved(ctx, on, fmt.Sprintf("%s=%d", what, total), map[string]any{what: total})
 	}
 }
 
@@ -233,6 +235,56 @@ func addMedia(ctx context.Context, c *call) error {
 		return err
 	}
 	return c.print(fmt.Sprintf("%d cartridges", len(codes)), config.Media{Barcodes: m.Barcodes, Kind: m.Kind})
+}
+
+// removeMedia takes cartridges out of a library.
+func removeMedia(ctx context.Context, c *call) error {
+	codes, err := config.ExpandBarcodes(c.args["BARCODES"])
+	if err != nil {
+		return usageError{err.Error()}
+	}
+	on := c.shelf(ctx)
+	if _, err := c.edit(ctx, config.RemoveMedia(c.device.ID, codes)); err != nil {
+		return err
+	}
+	return c.printShelved(ctx, on, fmt.Sprintf("%d cartridges", len(codes)), map[string]any{"removed": codes})
+}
+
+// shelf is what is on the library's shelf; nil when it does not run.
+func (c *call) shelf(ctx context.Context) map[string]bool {
+	if c.connect(ctx) != nil {
+		return nil
+	}
+	all, err := inventory(ctx, c.app, c.device.ID)
+	if err != nil {
+		return nil
+	}
+	on := map[string]bool{}
+	for _, v := range all.Shelf {
+		on[v.Barcode] = true
+	}
+	return on
+}
+
+// printShelved prints a reply, and what a change has put onto the shelf, where
+// before were others.
+func (c *call) printShelved(ctx context.Context, before map[string]bool, text string, reply map[string]any) error {
+	var put []string
+	if before != nil {
+		for b := range c.shelf(ctx) {
+			if !before[b] {
+				put = append(put, b)
+			}
+		}
+	}
+	slices.Sort(put)
+	for _, b := range put {
+		text += "\n" + b + " is on the shelf now"
+	}
+	if len(put) > 0 {
+		reply["shelf"] = put
+	}
+	return c.print(text, reply)
 }
 
 // addLibrary adds a library.
