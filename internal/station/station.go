@@ -155,7 +155,8 @@ func (s *Station) Run(v Serve) (err error) {
 	}
 	s.target, err = iscsi.NewTarget(iscsi.TargetOptions{
 		Name: s.Target, Alias: v.Alias, Unit: v.Unit, Policy: policy, Log: s.Log, Portals: portals,
-		Limits: iscsi.Limits{MaxSessions: s.Suite.ISCSI.MaxSessions, MaxSessionsPerInitiator: s.Suite.ISCSI.MaxSessionsPerInitiator},
+		Sessions: s.sessionEvent,
+		Limits:   iscsi.Limits{MaxSessions: s.Suite.ISCSI.MaxSessions, MaxSessionsPerInitiator: s.Suite.ISCSI.MaxSessionsPerInitiator},
 	})
 	if err != nil {
 		return err
@@ -175,6 +176,22 @@ func (s *Station) Run(v Serve) (err error) {
 		daemon.Part{Name: "target", Run: s.serveTarget},
 		daemon.Part{Name: "announcement", Run: s.announce},
 	)
+}
+
+// sessionEvent publishes who logs in and out.
+func (s *Station) sessionEvent(e iscsi.SessionEvent) {
+	reason := ""
+	if e.Reason != nil {
+		reason = e.Reason.Error()
+	}
+	switch e.Kind {
+	case iscsi.SessionBegins:
+		s.Event(bus.Login{Initiator: e.Initiator, Address: e.Address, TSIH: e.TSIH})
+	case iscsi.SessionEnds:
+		s.Event(bus.Logout{Initiator: e.Initiator, Address: e.Address, TSIH: e.TSIH, Reason: reason})
+	case iscsi.LoginRefused:
+		s.Event(bus.LoginRefused{Initiator: e.Initiator, Address: e.Address, Target: s.Target, Reason: reason})
+	}
 }
 
 // serveTarget takes connections from the portal until ctx ends, then sends the
