@@ -20,6 +20,7 @@ import (
 	"govtl/internal/provision"
 	"govtl/libcart"
 	"govtl/libcart/tool"
+	"govtl/libdisc"
 )
 
 // app is one call of the program.
@@ -58,10 +59,13 @@ func usagef(format string, args ...any) error {
 }
 
 // errDamaged is what verify ends with.
-var errDamaged = errors.New("the cartridge is damaged")
+var (
+	errDamaged     = errors.New("the cartridge is damaged")
+	errDiscDamaged = errors.New("the disc is damaged")
+)
 
 func isDamage(err error) bool {
-	return errors.Is(err, errDamaged) || errors.Is(err, mhvtl.ErrDamaged) || errors.Is(err, libcart.ErrDamaged) || errors.Is(err, tool.ErrNotExported)
+	return errors.Is(err, errDamaged) || errors.Is(err, errDiscDamaged) || errors.Is(err, mhvtl.ErrDamaged) || errors.Is(err, libdisc.ErrDescription) || errors.Is(err, libcart.ErrDamaged) || errors.Is(err, tool.ErrNotExported)
 }
 
 // command is one word of the command line.
@@ -81,6 +85,7 @@ func commands() map[string]command {
 		"import":  {(*app).importFiles, 1, -1},
 		"export":  {(*app).export, 1, 1},
 		"protect": {(*app).protect, 1, 1},
+		"image":   {(*app).noDisc, 1, 1},
 	}
 }
 
@@ -111,6 +116,17 @@ func (a *app) do(args []string) error {
 	c := commands()[name]
 	if len(args) < c.min || c.max >= 0 && len(args) > c.max {
 		return usagef("%s %s: %d arguments are too many or too few", name, cartridge, len(args))
+	}
+	image, err := a.findDisc(cartridge)
+	if err != nil {
+		return err
+	}
+	if image != "" {
+		do := discCommands()[name]
+		if do == nil {
+			return usagef("%s: %s is a disc; for discs there are list, verify and image", name, image)
+		}
+		return do(a, image, args)
 	}
 	dir, err := a.find(cartridge)
 	if err != nil {

@@ -26,7 +26,8 @@ const (
 const usageText = `usage: dumptape [COMMAND] CARTRIDGE [ARGUMENT...] [options]
 
 CARTRIDGE is a directory, or the barcode of a cartridge in any library (in one:
--l LIBRARY). -m BARCODE may be said instead. Commands:
+-l LIBRARY). -m BARCODE may be said instead. It may be an optical disc, too: its
+image, or its barcode; list, verify and image are for those. Commands:
 
   list                 what is on it: blocks, filemarks, lengths (no command: this)
   mam [ID=VALUE...]    show the cartridge memory; set text, 0xHEX, or delete (ID=)
@@ -36,6 +37,7 @@ CARTRIDGE is a directory, or the barcode of a cartridge in any library (in one:
   import FILE...       append host files as tape files; - is standard input
   export FILE          write all of it to one file with checksums; - is standard output
   restore ARCHIVE      make a cartridge of such a file (no CARTRIDGE; -l or --dir)
+  image FILE           write a disc's image, as an ISO file; - is standard output
   protect on|off       set or clear the write-protect tab
   import-mhvtl [SOURCE...]  convert cartridges of mhVTL, of every version: those of its
                        configuration, or SOURCE... into -l LIBRARY or --dir
@@ -45,6 +47,7 @@ Examples:
   dumptape VTL001L9
   dumptape verify /var/lib/vtl/cartridges/10/VTL001L9
   dumptape extract VTL001L9 --file 2 -o - | tar t
+  dumptape verify /var/lib/vtl/discs/DVD001.iso
 
 Exit status: 0 good, 1 it failed, 2 wrong usage, 3 the cartridge is damaged.
 Options:

@@ -22,9 +22,12 @@ const usageText = `usage: mktape -l LIBRARY -m BARCODE [options]
 
 Makes the cartridge BARCODE of library LIBRARY, or several: a range
 (VTL001L9-VTL020L9), a list with commas, or --count N from BARCODE on. What
-exists already stays as it is. Example:
+exists already stays as it is. Discs for optical drives are made too: -t disc -d
+MEDIUM, in a jukebox's directory or, without -l, in that of drives that stand
+alone. Examples:
 
   mktape -l 10 -m VTL021L9 -s 0 -t data -d LTO9
+  mktape -l 30 -m DVD011-DVD020 -t disc -d dvd-rw
 
 Options:
 `
@@ -42,8 +45,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	fs.StringVarP(&o.barcodes, "barcode", "m", "", "`BARCODE`, at most 16 characters; a range or a list")
 	fs.IntVar(&o.count, "count", 1, "make `N` cartridges, counting up from BARCODE")
 	fs.Int64VarP(&o.size, "size", "s", 0, "native capacity in `MiB`; 0: that of the medium")
-	fs.StringVarP(&o.kind, "type", "t", "", "`KIND`: data, clean, WORM or NULL; without it the barcode says")
-	fs.StringVarP(&o.density, "density", "d", "", "`MEDIUM`, such as LTO9; without it the barcode says")
+	fs.StringVarP(&o.kind, "type", "t", "", "`KIND`: data, clean, WORM, NULL or disc; without it the barcode says")
+	fs.StringVarP(&o.density, "density", "d", "", "`MEDIUM`, such as LTO9; without it the barcode says; of a disc such as dvd-rw")
+	fs.IntVar(&o.sides, "sides", 1, "`N` sides of a disc, 1 or 2")
 	fs.StringVarP(&o.dir, "dir", "H", "", "`DIR` for the cartridges, in place of the library's")
 	fs.StringVar(&f.Config, "config", "", "configuration `FILE`")
 	fs.StringVarP(&o.configDir, "config-dir", "C", "", "`DIR` of the configuration file vtl.yaml")

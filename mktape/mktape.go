@@ -28,6 +28,7 @@ type options struct {
 	size      int64
 	kind      string
 	density   string
+	sides     int
 	dir       string
 	configDir string
 	flags     daemon.Flags
@@ -50,6 +51,12 @@ func (o *options) make(out io.Writer) error {
 	kind, err := kindOf(o.kind)
 	if err != nil {
 		return &usageError{err}
+	}
+	if kind == personality.KindDisc {
+		return o.makeDiscs(out, barcodes)
+	}
+	if o.sides != 1 {
+		return usagef("--sides is for discs (-t disc)")
 	}
 	if o.size < 0 || o.size > libcart.MaxCapacity>>20 {
 		return usagef("-s %d: not a size in MiB", o.size)
@@ -182,12 +189,12 @@ func kindOf(word string) (string, error) {
 	if word == "" {
 		return "", nil
 	}
-	for _, k := range []string{personality.KindData, personality.KindClean, personality.KindWORM, personality.KindNull} {
+	for _, k := range []string{personality.KindData, personality.KindClean, personality.KindWORM, personality.KindNull, personality.KindDisc} {
 		if w := strings.ToLower(word); strings.HasPrefix(strings.ToLower(k), w) || strings.HasPrefix(w, strings.ToLower(k)) {
 			return k, nil
 		}
 	}
-	return "", fmt.Errorf("-t %s is none of data, clean, WORM, NULL", word)
+	return "", fmt.Errorf("-t %s is none of data, clean, WORM, NULL, disc", word)
 }
 
 func kindName(k libcart.Kind) string {
