@@ -39,6 +39,7 @@ function __vtl_dumptape_words
 		'import FILE...' \
 		'export FILE' \
 		'restore ARCHIVE' \
+		'image FILE' \
 		'protect on|off' \
 		'import-mhvtl [SOURCE...]'
 		set -l tokens (string split ' ' -- $usage)

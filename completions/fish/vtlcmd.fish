@@ -51,7 +51,9 @@ function __vtl_vtlcmd_words
 		'@ remove map [N]' \
 		'@ add drive [MODEL] [ID]' \
 		'@ remove drive ID' \
+		'@ add disc BARCODES MEDIUM [SIDES]' \
 		'@ add media BARCODES [KIND]' \
+		'@ remove media BARCODES' \
 		'@ load BARCODE' \
 		'@ unload [BARCODE]' \
 		'@ status' \
