@@ -86,6 +86,27 @@ func (c *Cartridge) Format(sizes []int64) error {
 	return nil
 }
 
+// Become makes another medium of one on which nothing is: its density code, name
+// and capacity in bytes change, durably, and it has one partition. A crash leaves
+// either. It returns ErrReadOnly for a medium that holds something.
+func (c *Cartridge) Become(density uint8, medium string, capacity int64) error {
+	if err := c.mayWrite(); err != nil {
+		return err
+	}
+	for i := range c.parts {
+		if end, _, _ := c.projected(c.parts[i]); end > format.DataHeaderSize {
+			return fmt.Errorf("%w: %s is not empty", ErrReadOnly, c.dir)
+		}
+	}
+	old := c.meta
+	c.meta.Density, c.meta.Medium, c.meta.Capacity = density, medium, capacity
+	err := c.Format(nil)
+	if err != nil && !c.queue.broken() {
+		c.meta = old
+	}
+	return err
+}
+
 // reopenEmpty completes formatting and opens the new partitions.
 func (c *Cartridge) reopenEmpty() error {
 	if err := c.completeFormat(); err != nil {

@@ -68,6 +68,10 @@ type Drive struct {
 	Native string            `yaml:"native"`
 	Media  map[string]Access `yaml:"media"`
 
+	// Initializes names what a new medium becomes with its first write when its
+	// barcode has the suffix of that one: LTO-8 drives make type M of LTO-7 media.
+	Initializes map[string]string `yaml:"initializes"`
+
 	// MediumTypes is the MEDIUM TYPE of the mode parameter header by medium
 	// model; "*" stands for those not listed.
 	MediumTypes map[string]MediumType `yaml:"medium-types"`
@@ -307,6 +311,11 @@ func (d *Drive) finish(dirs []string) error {
 	}
 	if _, ok := d.media[d.Native]; !ok {
 		return fmt.Errorf("native: %q is not among the media", d.Native)
+	}
+	for from, to := range d.Initializes {
+		if d.media[from] == nil || d.media[to] == nil || d.Media[to] != ReadWrite {
+			return fmt.Errorf("initializes: %s to %s: not both are among the media that it writes", from, to)
+		}
 	}
 	return errors.Join(d.Encryptor.check(d.Has(Encryption)), d.resolveModePages(), d.resolveLogPages(), d.resolveVPDPages())
 }

@@ -81,6 +81,13 @@ var logPages = map[string]page.Log{
 			{Code: 1, Name: "Reference temperature", Length: 2, Control: page.ControlBinary, Default: 50},
 		},
 	},
+	"0D/01": {
+		Code: 0x0D, Subpage: 0x01, Name: "Environmental Reporting", Clause: "IBM GA32-0928 6.4.9", Params: []page.Param{
+			// Now, most and least in the drive's life, and since power on; those of the mount are not valid.
+			{Code: 0x0000, Name: "Deck temperature", Length: 8, Control: page.ControlBinary, Data: []byte{0, 30, 45, 18, 33, 24, 0, 0}},
+			{Code: 0x0100, Name: "Deck relative humidity", Length: 8, Control: page.ControlBinary, Data: []byte{0, 40, 60, 25, 45, 35, 0, 0}},
+		},
+	},
 	"11": {
 		Code: 0x11, Name: "DT Device Status", Clause: "ADC-3 6.1.2", Params: []page.Param{
 			binary(0x0000, 4, "Very high frequency data"),

@@ -14,6 +14,13 @@ import (
 // ErrDamaged says that an inventory file does not read back.
 var ErrDamaged = errors.New("smc: inventory file is damaged")
 
+// ErrVersion says that an inventory file was written by a newer program. It is
+// left alone.
+var ErrVersion = errors.New("smc: inventory file is of a newer version")
+
+// inventoryWord begins the inventory files of all versions; the number follows.
+const inventoryWord = "vtl-inventory "
+
 // inventoryMagic begins an inventory file. The first line goes on with the
 // CRC-32C of all that follows it; then comes one JSON document.
 const inventoryMagic = "vtl-inventory 1 "
@@ -154,6 +161,12 @@ func hexSum(b []byte) string { return fmt.Sprintf("%08x", crc32.Checksum(b, cast
 // as the highest number in the file: resize fits it to a layout.
 func decodeInventory(file []byte) (*inventory, error) {
 	head := len(inventoryMagic) + 9
+	if rest, ok := bytes.CutPrefix(file[:min(len(file), head)], []byte(inventoryWord)); ok {
+		number, _, _ := bytes.Cut(rest, []byte{' '})
+		if n, err := strconv.ParseUint(string(number), 10, 32); err == nil && n > 1 {
+			return nil, fmt.Errorf("%w: %d, and this program knows 1", ErrVersion, n)
+		}
+	}
 	if len(file) < head || file[head-1] != '\n' {
 		return nil, fmt.Errorf("%w: no first line", ErrDamaged)
 	}

@@ -94,6 +94,9 @@ func (s *store) readInventory() (inv *inventory, damaged, err error) {
 	if damaged == nil {
 		return inv, nil, nil
 	}
+	if errors.Is(damaged, ErrVersion) {
+		return nil, nil, fmt.Errorf("%s: %w", s.path(inventoryName), damaged)
+	}
 	aside := fmt.Sprintf("%s.damaged-%s", s.path(inventoryName), time.Now().UTC().Format("20060102T150405.000"))
 	if err := s.fs.Rename(s.path(inventoryName), aside); err != nil {
 		return nil, nil, fmt.Errorf("smc: inventory: %w", errors.Join(damaged, err))

@@ -90,7 +90,7 @@ func (d *Drive) readAttribute(t *scsi.Task) error {
 			return nil
 		case supportedAttributes:
 			for _, a := range attributes {
-				if d.model.HasAttribute(a.id) {
+				if d.hasAttribute(&a) {
 					b = binary.BigEndian.AppendUint16(b, a.id)
 				}
 			}
@@ -118,14 +118,14 @@ func (d *Drive) memory(c *libcart.Cartridge, part uint8) []libcart.Attribute {
 	var l []libcart.Attribute
 	for i := range attributes {
 		a := &attributes[i]
-		if !d.model.HasAttribute(a.id) {
+		if !d.hasAttribute(a) {
 			continue
 		}
 		if s, err := c.Attribute(a.partitionOf(part), a.id); err == nil {
-			s.ReadOnly = !a.host
+			s.ReadOnly = !a.host || a.once
 			l = append(l, s)
 		} else if a.value != nil {
-			l = append(l, libcart.Attribute{ID: a.id, Format: a.format, ReadOnly: true, Value: a.value(v)})
+			l = append(l, libcart.Attribute{ID: a.id, Format: a.format, ReadOnly: !a.host, Value: a.value(v)})
 		}
 	}
 	for _, s := range c.Attributes(0) {
@@ -153,7 +153,7 @@ func (d *Drive) storedHost(c *libcart.Cartridge) map[memoryKey]libcart.Attribute
 // isHost reports whether an attribute is the host's, SPC-4 table 405: standard
 // (0800h to 0BFFh) or vendor specific (1400h to 17FFh).
 func isHost(id uint16) bool {
-	return id >= 0x0800 && id <= 0x0BFF || id >= attrVendorFirst && id <= attrVendorLast
+	return id >= 0x0800 && id <= 0x0BFF || id == attrUserIdentity || id >= attrVendorFirst && id <= attrVendorLast
 }
 
 // writeAttribute is WRITE ATTRIBUTE, SPC-4 6.48: everything is checked, then
@@ -187,6 +187,9 @@ func (d *Drive) writeAttribute(t *scsi.Task) error {
 		after := d.storedHost(c)
 		for p, l := range byPartition {
 			for _, a := range l {
+				if err := d.mayStore(c, a); err != nil {
+					return err
+				}
 				if delete(after, memoryKey{p, a.ID}); len(a.Value) > 0 {
 					after[memoryKey{p, a.ID}] = a
 				}
@@ -203,6 +206,21 @@ func (d *Drive) writeAttribute(t *scsi.Task) error {
 		}
 		return nil
 	})
+}
+
+// mayStore refuses what depends on what is on the medium already.
+func (d *Drive) mayStore(c *libcart.Cartridge, a libcart.Attribute) error {
+	switch a.ID {
+	case attrUserIdentity:
+		if _, err := c.Attribute(0, a.ID); err == nil {
+			return scsi.InvalidParameterAt(4, -1).Because("attribute %04Xh is written once", a.ID)
+		}
+	case attrOptimizationNeeded:
+		if !d.mayOptimize(c, a.Value) {
+			return scsi.InvalidParameterAt(9, -1).Because("only an empty medium with one partition can be optimized")
+		}
+	}
+	return nil
 }
 
 // maxAttributeList bounds a WRITE ATTRIBUTE parameter list in bytes.

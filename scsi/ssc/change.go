@@ -119,6 +119,9 @@ func noteOnly(err error) error {
 // beforeChange advances the volume change reference before the first change
 // after a load, after somebody has read it, and when something is overwritten.
 func (d *Drive) beforeChange() error {
+	if err := d.become(); err != nil {
+		return err
+	}
 	d.noteOverwrite()
 	if !d.in.changed {
 		return d.advanceReference()

@@ -26,7 +26,7 @@ func (d *Drive) reportDensitySupport(t *scsi.Task) error {
 	}
 	b := make([]byte, 4)
 	for _, m := range d.model.MediaByDensity() {
-		if mediaBit && (d.in.model == nil || m.Name != d.in.model.Name) {
+		if mediaBit && (d.in.model == nil || m.Name != d.in.model.Name) && m != d.in.becomes {
 			continue
 		}
 		writable := d.model.Media[m.Name] == personality.ReadWrite
@@ -38,7 +38,10 @@ func (d *Drive) reportDensitySupport(t *scsi.Task) error {
 			continue
 		}
 		isDefault := mediaBit || m.Name == d.model.Native
-		b = d.appendDensity(b, m, writable, isDefault && writable, mediaBit)
+		if mediaBit && d.in.becomes != nil {
+			isDefault = m == d.in.becomes
+		}
+		b = d.appendDensity(b, m, writable, isDefault && writable, mediaBit && m != d.in.becomes)
 	}
 	binary.BigEndian.PutUint16(b, uint16(len(b)-2))
 	t.Reply(b, allocation)

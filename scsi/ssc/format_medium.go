@@ -73,6 +73,9 @@ func (d *Drive) atBeginning() error {
 // attribute holds.
 func (d *Drive) reformat(sizes []int64) error {
 	c := d.in.cart
+	if err := d.become(); err != nil {
+		return err
+	}
 	if err := d.advanceReference(); err != nil {
 		return err
 	}
@@ -95,7 +98,7 @@ func (d *Drive) reformat(sizes []int64) error {
 		ID: attrInitializations, ReadOnly: true, Value: u16(uint64(min(count, 0xFFFE)) + 1),
 	}}}
 	for k := range host {
-		if k.id != attrBarcode && int(k.part) < c.Partitions() {
+		if k.id != attrBarcode && k.id != attrUserIdentity && int(k.part) < c.Partitions() {
 			change[k.part] = append(change[k.part], libcart.Attribute{ID: k.id})
 		}
 	}

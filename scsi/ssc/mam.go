@@ -3,6 +3,7 @@ package ssc
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 
 	"govtl/libcart"
 	"govtl/scsi/page"
@@ -27,6 +28,12 @@ type attribute struct {
 	// when they were written. minimum is the least length of one of any length.
 	host    bool
 	minimum int
+
+	// once: what was written stays, over FORMAT MEDIUM too.
+	once bool
+
+	// least is the first LTO generation whose media have it; 0: all media.
+	least uint8
 
 	// perPartition attributes differ from partition to partition.
 	perPartition bool
@@ -88,7 +95,7 @@ var attributes = []attribute{
 	{id: 0x0407, length: 8, value: func(v *memoryView) []byte { return u64(uint64(v.room())) }},
 	{id: 0x0408, length: 1, value: func(v *memoryView) []byte { return u8(mediumKind(v.m.info.Kind)) }},
 	{id: 0x0409, length: 2, value: func(v *memoryView) []byte { return u16(v.cleanings()) }},
-	{id: 0x0500, most: 9, value: func(v *memoryView) []byte { return []byte{1, v.m.info.Density} }},
+	{id: 0x0500, most: 9, value: func(v *memoryView) []byte { return v.densities() }},
 	{id: 0x0800, length: 8, format: formatASCII, host: true},
 	{id: 0x0801, length: 32, format: formatASCII, host: true},
 	{id: 0x0802, length: 8, format: formatASCII, host: true},
@@ -106,16 +113,21 @@ var attributes = []attribute{
 	{id: 0x0821, length: 36, host: true},
 	{id: 0x1000, length: 28, value: func(v *memoryView) []byte { return v.identity(28) }},
 	{id: 0x1001, length: 24, value: func(v *memoryView) []byte { return v.identity(24) }},
+	{id: attrUserIdentity, minimum: 1, most: 1024, host: true, once: true},
+	{id: attrOptimizationNeeded, length: 1, host: true, least: 9, value: func(*memoryView) []byte { return u8(0) }},
+	{id: 0x1011, length: 1, least: 9, value: func(*memoryView) []byte { return u8(1) }},
 	{id: 0x1100, length: 8, value: func(v *memoryView) []byte { return u64(v.metres()) }},
 }
 
 // Attribute identifiers that the drive itself deals with.
 const (
-	attrInitializations = 0x0007
-	attrDeviceAtLoad    = 0x020A // and three before, to 020D
-	attrBarcode         = 0x0806
-	attrVendorFirst     = 0x1400 // host vendor specific
-	attrVendorLast      = 0x17FF
+	attrInitializations    = 0x0007
+	attrDeviceAtLoad       = 0x020A // and three before, to 020D
+	attrBarcode            = 0x0806
+	attrUserIdentity       = 0x1002
+	attrOptimizationNeeded = 0x1010
+	attrVendorFirst        = 0x1400 // host vendor specific
+	attrVendorLast         = 0x17FF
 )
 
 // reversed has bit 63 for bit 0 and so on: flag 1 is the top bit.
@@ -204,8 +216,30 @@ func (d *Drive) findAttribute(id uint16) (attribute, bool) {
 	}
 	for _, a := range attributes {
 		if a.id == id {
-			return a, d.model.HasAttribute(id)
+			return a, d.hasAttribute(&a)
 		}
 	}
 	return attribute{}, false
+}
+
+// hasAttribute reports whether the drive and the medium in it have an attribute.
+func (d *Drive) hasAttribute(a *attribute) bool {
+	return d.model.HasAttribute(a.id) && (a.least == 0 || d.in.model != nil && d.in.model.Generation >= a.least)
+}
+
+// densities are the density codes that the medium can have, in order.
+func (v *memoryView) densities() []byte {
+	b := []byte{1, v.m.info.Density}
+	if v.m.becomes != nil {
+		b = append(b, v.m.becomes.Density)
+		b[0]++
+		slices.Sort(b[1:])
+	}
+	return b
+}
+
+// mayOptimize refuses a MEDIUM OPTIMIZATION NEEDED that asks for anything but the
+// optimization of an empty medium with one partition.
+func (d *Drive) mayOptimize(c *libcart.Cartridge, value []byte) bool {
+	return len(value) == 1 && value[0] == 1 && c.Partitions() == 1 && c.Capacity(0).Used == 0
 }

@@ -12,6 +12,9 @@ type medium struct {
 	model        *personality.Medium // nil: no model describes it
 	kind         string              // personality.KindData ...
 
+	// becomes is what the first write makes of a new medium; nil: nothing else.
+	becomes *personality.Medium
+
 	// cart is open while the medium is loaded (threaded), else nil.
 	cart *libcart.Cartridge
 

@@ -33,6 +33,9 @@ func (d *Drive) mediumHeader() page.Header {
 	h := page.Header{MediumType: d.model.MediumTypeOf(m.info.Medium, m.kind)}
 	if m.cart != nil {
 		h.Density = m.info.Density
+		if m.becomes != nil {
+			h.Density = m.becomes.Density
+		}
 		if m.model != nil && m.model.EncryptedDensity != 0 && d.holdsEncrypted() {
 			h.Density = m.model.EncryptedDensity
 		}

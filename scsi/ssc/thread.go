@@ -41,6 +41,8 @@ func (d *Drive) thread() error {
 	d.stats.loads++
 	clear(d.zero)
 	m.cart = c
+	m.becomes = d.intended(m)
+	d.optimize(c)
 	d.mounted = d.tally()
 	d.zero[0x02], d.zero[0x03] = d.mounted, d.mounted
 	d.publish()
