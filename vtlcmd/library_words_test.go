@@ -297,7 +297,7 @@ func TestWatch(t *testing.T) {
 		{"10 offline", "library 10: offline..."},
 		{"10 online", "library 10: online..."},
 		{"10 add slot", "library 10: configuration applied: slots: 6 to 7"},
-		{"doctor", "...: login of iqn...."},
+		{"doctor", "...: login of ...:vtlcmd0 from 127.0.0.1:..."},
 	} {
 		said(tc.words, tc.want)
 	}
