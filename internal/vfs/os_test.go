@@ -1,0 +1,38 @@
+package vfs
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// TestSyncChangesNothing: what Sync asks the file system besides leaves content and
+// length as they are, also of empty files and of those that are open for reading.
+func TestSyncChangesNothing(t *testing.T) {
+	for _, content := range []string{"", "ten bytes."} {
+		name := filepath.Join(t.TempDir(), "file")
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, flag := range []int{os.O_RDWR, os.O_WRONLY, os.O_RDONLY} {
+			f, err := OS{}.OpenFile(name, flag, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, do := range []func() error{
+				f.Sync,
+				func() error { return f.Flush(0, 4096) },
+				func() error { return f.Await(0, 4096) },
+				f.Sync,
+				f.Close,
+			} {
+				if err := do(); err != nil {
+					t.Errorf("open with %x: %v", flag, err)
+				}
+			}
+		}
+		if b, err := os.ReadFile(name); err != nil || string(b) != content {
+			t.Errorf("%q instead of %q, %v", b, content, err)
+		}
+	}
+}
