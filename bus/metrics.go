@@ -20,6 +20,7 @@ type MetricsReply struct {
 	TapeAlert uint64          `json:"tapeAlert"` // flags that are set now, bit n-1 is flag n
 	Drive     *DriveMetrics   `json:"drive,omitempty"`
 	Library   *LibraryMetrics `json:"library,omitempty"`
+	Optical   *OpticalMetrics `json:"optical,omitempty"`
 }
 
 // CommandMetrics counts one SCSI command: from when its turn came, with its data,
@@ -73,6 +74,24 @@ type DriveMetrics struct {
 	// Stale says that the drive was busy for longer than the question could wait:
 	// the numbers above are those of the last answer.
 	Stale bool `json:"stale,omitempty"`
+}
+
+// OpticalMetrics is what an optical drive counts.
+type OpticalMetrics struct {
+	BytesWritten uint64 `json:"bytesWritten"` // by initiators
+	BytesRead    uint64 `json:"bytesRead"`
+	WriteErrors  uint64 `json:"writeErrors"`
+	ReadErrors   uint64 `json:"readErrors"`
+	Loads        uint64 `json:"loads"`
+	LoadsRefused uint64 `json:"loadsRefused"`
+	Blanks       uint64 `json:"blanks"`
+	Formats      uint64 `json:"formats"`
+	Closes       uint64 `json:"closes"` // of tracks and sessions
+
+	Loaded   bool  `json:"loaded"`
+	Busy     bool  `json:"busy"`     // blanking, formatting or closing
+	Readable int64 `json:"readable"` // bytes of the disc
+	Free     int64 `json:"free"`     // bytes that can be added to it
 }
 
 // LibraryMetrics is what a library counts.

@@ -49,7 +49,7 @@ func serve(f daemon.Flags, id int) error {
 	}
 	return d.Run(station.Serve{
 		Unit: d.unit.Unit(), Alias: fmt.Sprintf("%s %s", d.model.Title, d.config.Serial),
-		Access: d.config.Access, Reload: d.reload, Close: d.unit.Close,
+		Access: d.config.Access, Reload: d.reload, Metrics: d.metrics, Close: d.unit.Close,
 	})
 }
 
@@ -237,6 +237,16 @@ func (d *drive) status(context.Context, bus.Empty) (bus.OpticalStatusReply, erro
 		r.Library, r.Element = d.in.ID, d.element()
 	}
 	return r, nil
+}
+
+// metrics adds what the drive counts.
+func (d *drive) metrics(_ context.Context, r *bus.MetricsReply) {
+	t, s := d.unit.Totals(), d.unit.Status()
+	r.Optical = &bus.OpticalMetrics{
+		BytesWritten: t.BytesWritten, BytesRead: t.BytesRead, WriteErrors: t.WriteErrors, ReadErrors: t.ReadErrors,
+		Loads: t.Loads, LoadsRefused: t.Refused, Blanks: t.Blanks, Formats: t.Formats, Closes: t.Closes, Busy: t.Busy,
+		Loaded: s.Medium != "", Readable: s.Readable * libdisc.BlockSize, Free: s.Free * libdisc.BlockSize,
+	}
 }
 
 // memory is the file that keeps what survives a restart.

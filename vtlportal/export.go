@@ -59,6 +59,16 @@ func ofLibrary(f func(*bus.LibraryMetrics) []sample) func(*bus.MetricsReply) []s
 	}
 }
 
+// ofOptical is a family that only optical drives have.
+func ofOptical(f func(*bus.OpticalMetrics) []sample) func(*bus.MetricsReply) []sample {
+	return func(r *bus.MetricsReply) []sample {
+		if r.Optical == nil {
+			return nil
+		}
+		return f(r.Optical)
+	}
+}
+
 // families are the metrics of devices, but for the command histograms and sense
 // data, which have more labels.
 func families() []family {
@@ -121,6 +131,21 @@ func families() []family {
 		{"vtl_drive_buffer_size_bytes", "The size of the drive buffer.", gauge, "", ofDrive(func(d *bus.DriveMetrics) []sample { return one(float64(d.BufferSize)) })},
 		{"vtl_drive_stale", "Whether the drive was too busy to be asked: its numbers are those of an earlier answer.", gauge, "",
 			ofDrive(func(d *bus.DriveMetrics) []sample { return one(yes(d.Stale)) })},
+
+		{"vtl_optical_bytes_total", "Bytes of discs to and from initiators.", counter, "direction",
+			ofOptical(func(o *bus.OpticalMetrics) []sample { return directions(o.BytesWritten, o.BytesRead) })},
+		{"vtl_optical_errors_total", "Commands on a disc that its files failed.", counter, "direction",
+			ofOptical(func(o *bus.OpticalMetrics) []sample { return directions(o.WriteErrors, o.ReadErrors) })},
+		{"vtl_optical_loads_total", "Discs that were loaded.", counter, "", ofOptical(func(o *bus.OpticalMetrics) []sample { return one(float64(o.Loads)) })},
+		{"vtl_optical_loads_refused_total", "Discs that could not be loaded.", counter, "",
+			ofOptical(func(o *bus.OpticalMetrics) []sample { return one(float64(o.LoadsRefused)) })},
+		{"vtl_optical_operations_total", "Operations that were carried out on discs.", counter, "operation", ofOptical(func(o *bus.OpticalMetrics) []sample {
+			return []sample{{"blank", float64(o.Blanks)}, {"format", float64(o.Formats)}, {"close", float64(o.Closes)}}
+		})},
+		{"vtl_optical_busy", "Whether one of them runs.", gauge, "", ofOptical(func(o *bus.OpticalMetrics) []sample { return one(yes(o.Busy)) })},
+		{"vtl_optical_loaded", "Whether a disc is in use.", gauge, "", ofOptical(func(o *bus.OpticalMetrics) []sample { return one(yes(o.Loaded)) })},
+		{"vtl_optical_readable_bytes", "What can be read of the disc.", gauge, "", ofOptical(func(o *bus.OpticalMetrics) []sample { return one(float64(o.Readable)) })},
+		{"vtl_optical_free_bytes", "What can be added to the disc.", gauge, "", ofOptical(func(o *bus.OpticalMetrics) []sample { return one(float64(o.Free)) })},
 
 		{"vtl_library_moves_total", "Moves of cartridges by how they ended.", counter, "result", ofLibrary(func(l *bus.LibraryMetrics) []sample {
 			return []sample{{"done", float64(l.Moves)}, {"failed", float64(l.MovesFailed)}}

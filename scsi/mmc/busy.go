@@ -2,6 +2,7 @@ package mmc
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"govtl/scsi"
@@ -24,9 +25,16 @@ func (o *operation) sense() *scsi.Sense {
 	return scsi.NewSense(scsi.NotReady, o.asc).WithProgress(uint16(part * 65536))
 }
 
-// long carries out done as an operation that takes a while. With immed the
+// long carries out do, and counts it, as an operation that takes a while. With immed the
 // command ends at once, else with the operation, while the drive answers others.
-func (d *Drive) long(t *scsi.Task, immed bool, a scsi.ASC, duration time.Duration, done func() error) error {
+func (d *Drive) long(t *scsi.Task, immed bool, a scsi.ASC, duration time.Duration, count *atomic.Uint64, do func() error) error {
+	done := func() error {
+		err := do()
+		if err == nil {
+			count.Add(1)
+		}
+		return err
+	}
 	if duration <= 0 {
 		err := done()
 		d.mediaEvent(eventNewMedia)
@@ -34,6 +42,7 @@ func (d *Drive) long(t *scsi.Task, immed bool, a scsi.ASC, duration time.Duratio
 	}
 	o := &operation{asc: a, started: time.Now(), duration: duration, done: done, ended: make(chan struct{})}
 	d.busy = o
+	d.totals.busy.Store(true)
 	go d.carryOut(o, immed)
 	if immed {
 		return nil
@@ -61,6 +70,7 @@ func (d *Drive) carryOut(o *operation, immed bool) {
 	}
 	err := d.server.Do(context.Background(), func(d *Drive) error {
 		d.busy = nil
+		d.totals.busy.Store(false)
 		o.err = senseFor(o.done())
 		d.mediaEvent(eventNewMedia)
 		d.publish()

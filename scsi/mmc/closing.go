@@ -36,7 +36,7 @@ func (d *Drive) closeTrackSession(t *scsi.Task) error {
 		if err := senseFor(d.disc.Sync()); err != nil {
 			return err
 		}
-		return d.long(t, immed, scsi.OperationInProgressNotReady, d.opt.Durations.Close, func() error {
+		return d.long(t, immed, scsi.OperationInProgressNotReady, d.opt.Durations.Close, &d.totals.closes, func() error {
 			err := done()
 			d.reclassify()
 			return err

@@ -105,6 +105,8 @@ type Drive struct {
 	nexuses map[*scsi.Nexus]*nexusState
 	saved   json.RawMessage // the document of package spc
 
+	totals totals
+
 	mu   sync.Mutex // guards seen, which is read without the turn
 	seen Status
 }
@@ -233,6 +235,12 @@ func (d *Drive) event(kind, format string, args ...any) {
 }
 
 func (d *Drive) tell(e Event) {
+	switch e.Kind {
+	case "loaded":
+		d.totals.loads.Add(1)
+	case "refused":
+		d.totals.refused.Add(1)
+	}
 	d.log.Info(e.Kind, "file", e.File, "text", e.Text)
 	if d.opt.Events != nil {
 		d.opt.Events(e)

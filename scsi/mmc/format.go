@@ -18,7 +18,7 @@ func (d *Drive) blank(t *scsi.Task) error {
 	if kind > 1 {
 		return scsi.InvalidFieldInCDBAt(1, 2)
 	}
-	return d.long(t, t.CDB[1]&0x10 != 0, scsi.OperationInProgressNotReady, d.opt.Durations.Blank, func() error {
+	return d.long(t, t.CDB[1]&0x10 != 0, scsi.OperationInProgressNotReady, d.opt.Durations.Blank, &d.totals.blanks, func() error {
 		d.cue = nil
 		err := d.disc.Erase(kind == 1)
 		d.reclassify()
@@ -104,7 +104,7 @@ func (d *Drive) formatUnit(t *scsi.Task) error {
 	offered := slices.ContainsFunc(offers, func(f personality.DiscFormat) bool { return f.Type == kind && f.Blocks == blocks })
 	refused := scsi.InvalidParameterAt(4, 7)
 	long := func(f libdisc.Form, n int64, erase bool) error {
-		return d.long(t, immed, scsi.FormatInProgress, d.opt.Durations.Format, func() error {
+		return d.long(t, immed, scsi.FormatInProgress, d.opt.Durations.Format, &d.totals.formats, func() error {
 			err := d.disc.SetFormat(f, n, 0, erase)
 			d.reclassify()
 			return err

@@ -2,6 +2,7 @@ package mmc
 
 import (
 	"encoding/binary"
+	"errors"
 
 	"govtl/internal/buffer"
 	"govtl/libdisc"
@@ -37,10 +38,12 @@ func (d *Drive) read(t *scsi.Task, at, n int64) error {
 		b := buffer.Default.Get(int(took) * libdisc.BlockSize)
 		t.ReplyBuffer(b)
 		if err := d.disc.Read(at, b.B); err != nil {
+			d.totals.readErrors.Add(1)
 			t.DropIn()
 			return scsi.NewSense(scsi.MediumError, scsi.UnrecoveredReadError).Because("%v", err)
 		}
 		at, n = at+took, n-took
+		d.totals.bytesRead.Add(uint64(len(b.B)))
 	}
 	return nil
 }
@@ -108,10 +111,20 @@ func (d *Drive) write(t *scsi.Task, at, n int64) error {
 		p, at = p[-at*libdisc.BlockSize:], 0
 	}
 	if err := d.disc.Write(at, p, m); err != nil {
-		return senseFor(err)
+		return d.failedWrite(err)
 	}
+	d.totals.bytesWritten.Add(uint64(len(p)))
 	d.publishWritten()
 	return nil
+}
+
+// failedWrite is the sense data of a write, which is counted when the files failed.
+func (d *Drive) failedWrite(err error) error {
+	err = senseFor(err)
+	if s, ok := errors.AsType[*scsi.Sense](err); ok && s.Key == scsi.MediumError {
+		d.totals.writeErrors.Add(1)
+	}
+	return err
 }
 
 // writeMode is how a write on this medium is to be done, by page 05h, and the
@@ -168,7 +181,7 @@ func (d *Drive) synchronizeCache(t *scsi.Task) error {
 		return senseFor(err)
 	}
 	appendable := d.kind.Class == personality.ClassCD && d.nextSession()
-	return d.long(t, t.CDB[1]&0x02 != 0, scsi.OperationInProgressNotReady, d.opt.Durations.Close, func() error {
+	return d.long(t, t.CDB[1]&0x02 != 0, scsi.OperationInProgressNotReady, d.opt.Durations.Close, &d.totals.closes, func() error {
 		d.cue = nil
 		_, err := d.disc.FinishWhole(appendable)
 		d.reclassify()
