@@ -93,3 +93,20 @@ func TestJukebox(t *testing.T) {
 		}
 	}
 }
+
+// TestLargestLibrary: the limits are what a configuration can have, all at once.
+func TestLargestLibrary(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("version: 1\nlibraries:\n  - id: 10\n    model: stk-l700\n    serial: VTL0000010\n    slots: 10000\n    mail-slots: 200\n    drives:\n")
+	for id := 11; id < 11+config.MaxDrives; id++ {
+		fmt.Fprintf(&b, "      - {id: %d, model: ibm-ult3580-td9, serial: VTL%07d}\n", id, id)
+	}
+	b.WriteString("    media:\n      - barcodes: B00001L9-B10000L9\n")
+	s, err := config.Parse([]byte(b.String()), "vtl.yaml", Checks("", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if placed, err := s.Libraries[0].Place(); err != nil || len(placed) != 10000 || len(s.Libraries[0].Drives) != 255 {
+		t.Errorf("%d cartridges, %d drives, %v", len(placed), len(s.Libraries[0].Drives), err)
+	}
+}

@@ -13,7 +13,7 @@ import (
 )
 
 // bigLibrary has 10,000 full slots, 200 mail slots and 255 drives.
-func bigLibrary(b *testing.B) (*Changer, scsitest.Unit) {
+func bigLibrary(b testing.TB) (*Changer, scsitest.Unit) {
 	b.Helper()
 	m, err := personality.LoadLibrary("stk-l700")
 	if err != nil {
@@ -47,6 +47,30 @@ func bigLibrary(b *testing.B) (*Changer, scsitest.Unit) {
 		}
 	}
 	return c, u
+}
+
+// TestBigLibrary: the largest library there can be starts, says what it has, and
+// moves volumes.
+func TestBigLibrary(t *testing.T) {
+	c, u := bigLibrary(t)
+	do := func(cdb ...byte) scsitest.Result {
+		t.Helper()
+		r, err := u.Execute("a", scsitest.Command{CDB: cdb, ExpectedOut: -1, ExpectedIn: -1})
+		if err != nil || r.Status != scsi.Good {
+			t.Fatalf("command %02Xh: %v, %v", cdb[0], r.Status, err)
+		}
+		return r
+	}
+	r := do(0xB8, 0x10, 0, 0, 0xFF, 0xFF, 1, 0xFF, 0xFF, 0xFF, 0, 0)
+	if n := len(checkReport(t, r.In, true)); n != 10000+200+255+1 {
+		t.Errorf("%d elements", n)
+	}
+	move := moveCDB(c.Address(Element{Storage, 10000}), c.Address(Element{DataTransfer, 255}))
+	do(move...)
+	if v := c.inventory().volume(Element{DataTransfer, 255}); v == nil || v.Barcode != "B09999L8" {
+		t.Errorf("the last drive holds %v", v)
+	}
+	do(moveCDB(c.Address(Element{DataTransfer, 255}), c.Address(Element{ImportExport, 200}))...)
 }
 
 // BenchmarkReadElementStatus reports 10,455 elements with volume tags and drive
