@@ -32,8 +32,10 @@ type command struct {
 	buf     *buffer.Buffer
 	counted int64 // bytes counted in session.outBytes
 
-	arrived uint32 // Data-Out that has come, in order, bytes
-	seq     sequence
+	arrived uint32     // Data-Out that has come, in order, bytes
+	seq     sequence   // the one under way
+	ahead   []sequence // those asked for behind it, in order
+	asked   uint32     // offset behind what was asked for, while seq answers an R2T
 	r2tSN   uint32
 	filling bool // the reader is reading data into buf
 	discard bool // data are read past: the command fails or was dropped
@@ -43,7 +45,6 @@ type command struct {
 	failure *scsi.Sense
 
 	charge int64 // bytes counted in session.inBytes
-	r2t    pdu.R2T
 }
 
 // sequence is the run of Data-Out PDUs that is under way: unsolicited ones, or
@@ -59,8 +60,8 @@ type sequence struct {
 func (c *command) reset() {
 	c.task.Reset()
 	task, s := &c.task, c.session
-	in := task.In
-	*c = command{session: s}
+	in, ahead := task.In, c.ahead[:0]
+	*c = command{session: s, ahead: ahead}
 	c.task.In = in
 }
 

@@ -12,6 +12,8 @@ const (
 	minSegment   = 512       // MaxRecvDataSegmentLength, MaxBurstLength, FirstBurstLength: bytes
 	maxSegment   = 1<<24 - 1 // the same
 	maxTimeValue = 3600      // DefaultTime2Wait, DefaultTime2Retain: seconds
+
+	maxOutstandingR2T = 65535
 )
 
 // Limits of our own on what a peer can make us do before it has logged in.
@@ -34,6 +36,7 @@ func (o Offers) withDefaults() (Offers, error) {
 	setDefault(&o.MaxRecvDataSegmentLength, 1<<20)
 	setDefault(&o.MaxBurstLength, 16776192)
 	setDefault(&o.FirstBurstLength, o.MaxBurstLength)
+	setDefault(&o.MaxOutstandingR2T, 8)
 	setDefault(&o.Time2Wait, 2)
 	setDefault(&o.Time2Retain, 20)
 	for name, n := range map[string]int{
@@ -47,6 +50,9 @@ func (o Offers) withDefaults() (Offers, error) {
 	}
 	if o.Time2Wait > maxTimeValue || o.Time2Retain > maxTimeValue {
 		return o, fmt.Errorf("iscsi: Time2Wait %d, Time2Retain %d: more than %d", o.Time2Wait, o.Time2Retain, maxTimeValue)
+	}
+	if o.MaxOutstandingR2T < 1 || o.MaxOutstandingR2T > maxOutstandingR2T {
+		return o, fmt.Errorf("iscsi: MaxOutstandingR2T %d is not in 1 to %d", o.MaxOutstandingR2T, maxOutstandingR2T)
 	}
 	if o.FirstBurstLength > o.MaxBurstLength {
 		return o, fmt.Errorf("iscsi: FirstBurstLength %d is larger than MaxBurstLength %d", o.FirstBurstLength, o.MaxBurstLength)

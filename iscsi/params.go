@@ -15,6 +15,7 @@ type params struct {
 	initialR2T               bool
 	immediateData            bool
 	maxBurst, firstBurst     int
+	maxR2T                   int // R2Ts of a command that may be unanswered
 	maxSend                  int // the initiator's MaxRecvDataSegmentLength
 	maxReceive               int // ours, 8192 unless it was declared
 	time2Wait, time2Retain   int
@@ -24,7 +25,7 @@ type params struct {
 // We propose no keys, so nothing else can be in force for them.
 func defaultParams() params {
 	return params{
-		initialR2T: true, immediateData: true, maxBurst: 262144, firstBurst: 65536,
+		initialR2T: true, immediateData: true, maxBurst: 262144, firstBurst: 65536, maxR2T: 1,
 		maxSend: pdu.DefaultMaxRecvDataSegmentLength, maxReceive: pdu.DefaultMaxRecvDataSegmentLength,
 		time2Wait: 2, time2Retain: 20,
 	}
@@ -78,7 +79,10 @@ var operationalKeys = map[string]operationalKey{
 		})
 	}},
 	"MaxOutstandingR2T": {leading: true, irrelevant: true, answer: func(n *negotiation, v string) string {
-		return n.number(v, 1, 65535, func(int) int { return 1 })
+		return n.number(v, 1, 65535, func(x int) int {
+			n.params.maxR2T = min(x, n.offers.MaxOutstandingR2T)
+			return n.params.maxR2T
+		})
 	}},
 	"DefaultTime2Wait": {leading: true, answer: func(n *negotiation, v string) string {
 		return n.number(v, 0, maxTimeValue, func(x int) int {

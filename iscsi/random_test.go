@@ -66,7 +66,7 @@ func randomInitiator(w *world, r *rand.Rand, n byte) {
 	digest := func() string { return []string{"None", "CRC32C"}[r.IntN(2)] }
 	s, err := iscsitest.Login(w.dial(), iscsitest.Config{Target: targetName, Initiator: "iqn.2026-11.test.random:" + string('a'+rune(n)),
 		Keys: iscsitest.With(iscsitest.DefaultKeys(), "InitialR2T", yes(), "ImmediateData", yes(), "HeaderDigest", digest(), "DataDigest", digest(),
-			"FirstBurstLength", "8192", "MaxBurstLength", "16384", "DefaultTime2Wait", "0")})
+			"FirstBurstLength", "8192", "MaxBurstLength", "8192", "MaxOutstandingR2T", "3", "DefaultTime2Wait", "0")})
 	defer s.Conn.Close()
 	if err != nil {
 		return // another one has ended everybody's session

@@ -106,6 +106,7 @@ type Offers struct {
 	MaxRecvDataSegmentLength int  // bytes (1 MiB)
 	MaxBurstLength           int  // bytes (16776192)
 	FirstBurstLength         int  // bytes (16776192, the initiator's is smaller)
+	MaxOutstandingR2T        int  // (8)
 	InitialR2T               bool // ask for InitialR2T=Yes
 	NoImmediateData          bool // answer ImmediateData=No
 	NoDigests                bool // refuse CRC32C

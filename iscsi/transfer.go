@@ -1,6 +1,8 @@
 package iscsi
 
 import (
+	"slices"
+
 	"govtl/internal/buffer"
 	"govtl/iscsi/pdu"
 	"govtl/scsi"
@@ -65,7 +67,7 @@ func (s *session) dataOut(header *pdu.Header) error {
 		}
 		c.seq.dataSN++
 		if p.Final || c.seq.at == c.seq.end {
-			c.seq.open = false
+			s.nextSequence(c)
 		}
 		s.settle(c)
 	}
@@ -128,14 +130,40 @@ func (s *session) askFor(c *command) {
 		c.buf, c.counted = b, int64(expected)
 		s.outBytes += c.counted
 	}
-	n := min(uint32(expected)-c.arrived, uint32(s.par.maxBurst))
-	c.seq = sequence{open: true, ttt: s.newTTT(), at: c.arrived, end: c.arrived + n}
-	c.r2t = pdu.R2T{
-		LUN: c.h.LUN, InitiatorTaskTag: c.h.InitiatorTaskTag, TargetTransferTag: c.seq.ttt,
-		R2TSN: c.r2tSN, BufferOffset: c.arrived, DesiredLength: n,
+	c.asked = c.arrived
+	c.seq = s.sequence(c)
+	for len(c.ahead) < s.par.maxR2T-1 && c.asked < c.expectedOut() {
+		c.ahead = append(c.ahead, s.sequence(c))
 	}
+}
+
+// sequence asks for the next part of the command's data, which come in order
+// (RFC 7143 11.8, 13.17, 13.19); s.mu is held.
+func (s *session) sequence(c *command) sequence {
+	n := min(c.expectedOut()-c.asked, uint32(s.par.maxBurst))
+	q := sequence{open: true, ttt: s.newTTT(), at: c.asked, end: c.asked + n}
+	s.reply(reply{command: c, kind: replyR2T, r2t: pdu.R2T{
+		LUN: c.h.LUN, InitiatorTaskTag: c.h.InitiatorTaskTag, TargetTransferTag: q.ttt,
+		R2TSN: c.r2tSN, BufferOffset: q.at, DesiredLength: n,
+	}})
 	c.r2tSN++
-	s.reply(reply{command: c, kind: replyR2T, r2t: c.r2t})
+	c.asked = q.end
+	return q
+}
+
+// nextSequence goes on when a sequence is over: with the one that was asked for
+// behind it, and by asking for one more. A command that has failed waits for the
+// end of those under way and asks for none (RFC 7143 11.4.2); s.mu is held.
+func (s *session) nextSequence(c *command) {
+	c.seq.open = false
+	if len(c.ahead) == 0 {
+		return
+	}
+	c.seq = c.ahead[0]
+	c.ahead = slices.Delete(c.ahead, 0, 1)
+	if !c.discard && c.asked < c.expectedOut() {
+		c.ahead = append(c.ahead, s.sequence(c))
+	}
 }
 
 // ask looks again for commands that wait for memory, in order; s.mu is held.

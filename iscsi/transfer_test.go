@@ -29,6 +29,7 @@ func TestTransfers(t *testing.T) {
 					cfg := iscsitest.Config{ISID: pdu.ISID{0x80, 0, 0, 0, 0, isid}, Keys: iscsitest.With(iscsitest.DefaultKeys(),
 						"InitialR2T", r2t, "ImmediateData", immediate, "HeaderDigest", digests, "DataDigest", digests,
 						"FirstBurstLength", strconv.Itoa(b.first), "MaxBurstLength", strconv.Itoa(b.most),
+						"MaxOutstandingR2T", strconv.Itoa(1+int(isid)%2*15),
 						"MaxRecvDataSegmentLength", strconv.Itoa(b.receive))}
 					s := w.login(cfg)
 					if s.InitialR2T != (r2t == "Yes") || s.ImmediateData != (immediate == "Yes") || s.MaxBurst != b.most {
