@@ -8,7 +8,9 @@ import (
 	"strings"
 
 	"govtl/internal/config"
+	"govtl/internal/provision"
 	"govtl/libcart"
+	"govtl/libdisc"
 )
 
 // shownMedia is how many cartridges of a library are named for one reason: the
@@ -28,6 +30,13 @@ func examineMedia(ctx context.Context, a *app, l *config.Library, busy map[strin
 	var broken, foreign, torn []string
 	there := 0
 	for _, e := range entries {
+		if barcode, ok := strings.CutSuffix(e.Name(), ".iso"); ok && e.Type().IsRegular() && config.CheckBarcode(barcode) == nil {
+			there++
+			if why := examineDisc(home, barcode, busy[barcode], user); why != "" {
+				broken = append(broken, why)
+			}
+			continue
+		}
 		if !e.IsDir() || config.CheckBarcode(e.Name()) != nil {
 			continue
 		}
@@ -63,6 +72,24 @@ func examineMedia(ctx context.Context, a *app, l *config.Library, busy map[strin
 		text += fmt.Sprintf(", %d to be recovered at their next load", len(torn))
 	}
 	return append([]finding{{OK: true, About: about, Text: text}}, list...)
+}
+
+// examineDisc says what keeps a disc from being used; nothing of one that a drive
+// is writing.
+func examineDisc(home, barcode string, busy bool, user int) string {
+	if busy {
+		return ""
+	}
+	image := config.DiscImage(home, barcode)
+	for _, name := range []string{image, image + libdisc.Suffix} {
+		if fi, err := os.Lstat(name); err == nil && owner(fi) != user && fi.Mode().Perm()&0o002 == 0 {
+			return fmt.Sprintf("%s belongs to user %d, and the suite's state to user %d", name, owner(fi), user)
+		}
+	}
+	if _, err := provision.LookAt(home, barcode); err != nil {
+		return err.Error()
+	}
+	return ""
 }
 
 // some makes findings like f of the first texts, and one that counts the others.

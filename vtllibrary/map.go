@@ -48,6 +48,12 @@ func (l *library) mapLoad(ctx context.Context, r bus.MapLoadRequest) (bus.Elemen
 // form than those of its drives. A library without drives takes all, and so do
 // all libraries a medium whose form is not known.
 func (l *library) takes(v smc.Volume) error {
+	if v.Kind == personality.KindDisc {
+		return nil // find looks for discs only where they can be used
+	}
+	if !l.model.Has(personality.LibraryTapeDrives) {
+		return fmt.Errorf("%s is a tape cartridge; library %d takes discs", v.Barcode, l.id)
+	}
 	m, err := personality.LoadMedium(v.Medium, l.Paths.Models)
 	if err != nil || m.Cartridge == "" {
 		return nil

@@ -116,6 +116,9 @@ func load(folder, name string, dirs []string, v any, clear func()) (file string,
 			return "", fmt.Errorf("personality: %s: more than one document", files[i])
 		}
 	}
+	if len(files) == 0 {
+		return "", fmt.Errorf("%w: one without a name", ErrUnknown)
+	}
 	return files[0], nil
 }
 

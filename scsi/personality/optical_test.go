@@ -1,6 +1,9 @@
 package personality
 
-import "testing"
+import (
+	"errors"
+	"testing"
+)
 
 // TestRecorders: every recorder and every disc model loads, and nobody is left out.
 func TestRecorders(t *testing.T) {
@@ -25,5 +28,19 @@ func TestRecorders(t *testing.T) {
 	}
 	if len(used) < 14 {
 		t.Errorf("only %d kinds of discs", len(used))
+	}
+}
+
+// TestNoName: a model without a name is not known, of whatever kind.
+func TestNoName(t *testing.T) {
+	_, err1 := LoadDisc("")
+	_, err2 := LoadRecorder("")
+	_, err3 := LoadMedium("")
+	_, err4 := LoadLibrary("")
+	_, err5 := LoadDrive("")
+	for i, err := range []error{err1, err2, err3, err4, err5} {
+		if !errors.Is(err, ErrUnknown) {
+			t.Errorf("%d: %v", i+1, err)
+		}
 	}
 }
