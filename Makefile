@@ -33,7 +33,7 @@ run: build ## build, then start the suite in the foreground
 	bin/vtlcmd up
 
 .PHONY: test
-test: deps build vet unit e2e qemu systemd crash-short ## everything that CI runs
+test: deps build vet unit e2e qemu systemd optical-short crash-short ## everything that CI runs
 
 .PHONY: vet
 vet:
@@ -54,7 +54,11 @@ qemu: build ## the suite as the tape library of a virtual machine: QEMU's own iS
 
 .PHONY: optical
 optical: build ## optical drives on a real Linux kernel: xorriso, growisofs, wodim, cdrskin, mount
-	$(E2E) -timeout 20m ./test/optical
+	$(E2E) -timeout 40m ./test/optical
+
+.PHONY: optical-short
+optical-short: build
+	$(E2E) -timeout 8m -run 'TestImage|TestEmptyFile|TestJukebox|TestFullAndClosed' ./test/optical
 
 .PHONY: systemd
 systemd: build ## the suite as a service of systemd, in the guest
