@@ -45,7 +45,7 @@ unit: build ## the tests that need nothing but Go
 
 .PHONY: e2e
 e2e: build ## the suite on a real Linux kernel: st, ch, sg, open-iscsi, tar, mtx, mt, sg3-utils
-	$(E2E) -timeout 8m ./etc ./internal/mhvtl ./test/guest ./test/initiators ./test/e2e
+	$(E2E) -timeout 8m ./etc ./internal/helptext ./internal/mhvtl ./test/guest ./test/initiators ./test/e2e
 
 .PHONY: qemu
 qemu: build ## the suite as the tape library of a virtual machine: QEMU's own iSCSI initiator
@@ -123,6 +123,16 @@ packages: ## look at the packages; install, upgrade and remove the Debian one in
 software: build ## Bacula and Amanda on the suite as docs/attach says, in the guest
 	scripts/deps software
 	$(E2E) -timeout 20m ./test/software
+
+.PHONY: image
+image: ## the container image govtl, with podman (ENGINE=docker; BASE=local without a registry)
+	scripts/image
+
+.PHONY: image-test
+image-test: ## build the image without a registry, and run it without root
+	scripts/deps image
+	BASE=local scripts/image
+	$(E2E) -timeout 10m ./test/image
 
 .PHONY: clean
 clean: ## remove what was built

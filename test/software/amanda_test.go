@@ -15,11 +15,20 @@ infofile "/var/lib/amanda/vtl/info"
 logdir "/var/lib/amanda/vtl/log"
 indexdir "/var/lib/amanda/vtl/index"
 tapelist "/etc/amanda/vtl/tapelist"
-tapecycle 2
+tapecycle 6
 runtapes 1
 dumpcycle 0
-define application-tool gtar { plugin "amgtar" }
-define dumptype local { auth "local" program "APPLICATION" application "gtar" compress none index yes holdingdisk never }
+define application-tool gtar {
+  plugin "amgtar"
+}
+define dumptype local {
+  auth "local"
+  program "APPLICATION"
+  application "gtar"
+  compress none
+  index yes
+  holdingdisk never
+}
 `
 
 // amanda is a command of Amanda's user.
@@ -33,7 +42,7 @@ func TestAmanda(t *testing.T) {
 	must(t, "install -d -o backup -g backup /etc/amanda/vtl /var/lib/amanda/vtl /var/lib/amanda/vtl/info /var/lib/amanda/vtl/log /var/lib/amanda/vtl/index /run/restored-amanda")
 	write(t, "/etc/amanda/vtl/amanda.conf", amandaRest+stanza(t, "amanda.md", "define changer"))
 	write(t, "/etc/amanda/vtl/disklist", "localhost /usr/share/doc/amanda-server local\nlocalhost /usr/lib/amanda local\n")
-	must(t, "chown -R backup:backup /etc/amanda/vtl && runuser -u backup -- touch /etc/amanda/vtl/tapelist")
+	must(t, "echo 127.0.0.1 localhost guest >> /etc/hosts; chown -R backup:backup /etc/amanda/vtl && runuser -u backup -- touch /etc/amanda/vtl/tapelist")
 	for i, line := range strings.Split(strings.TrimSpace(stanza(t, "amanda.md", "$ amtape")), "\n") {
 		out := must(t, amanda(strings.Replace(strings.TrimPrefix(line, "$ "), "CONFIG", "vtl", 1)+" 2>&1"))
 		switch i {

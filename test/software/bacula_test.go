@@ -74,15 +74,15 @@ func console(t *testing.T, commands ...string) string {
 // baculaJobs: what the page has its readers type, and then jobs. A volume takes
 // one job, so that the second has to go to the next cartridge.
 func baculaJobs(t *testing.T) {
-	must(t, "runuser -u bacula -- sh -c 'cd /var/lib/bacula && /usr/share/bacula-director/make_sqlite3_tables' >/run/tables 2>&1")
+	must(t, "sed s/XXX_DBNAME_XXX/bacula/ /usr/share/bacula-director/make_sqlite3_tables | runuser -u bacula -- sh >/run/tables 2>&1")
 	// The director's own unit comes after multi-user.target, which these tests are part of.
 	must(t, "systemctl start bacula-sd bacula-fd && systemd-run -q --unit=director --uid=bacula --gid=bacula bacula-dir -f -c /etc/bacula/bacula-dir.conf")
-	must(t, "for i in $(seq 120); do echo quit | bconsole -c /etc/bacula/bconsole.conf | grep -q Hello && exit 0; sleep 0.5; done; echo quit | bconsole -c /etc/bacula/bconsole.conf; journalctl -u director -o cat; false")
+	must(t, "for i in $(seq 120); do echo quit | timeout 10 bconsole -c /etc/bacula/bconsole.conf | grep -q '1000 OK' && exit 0; sleep 0.5; done; journalctl -u director -o cat; false")
 	var typed []string
 	for line := range strings.Lines(stanza(t, "bacula.md", "* update")) {
 		typed = append(typed, strings.TrimPrefix(strings.TrimSpace(line), "* "))
 	}
-	typed[1] = strings.Replace(typed[1], "slots=1-20", "slots=1-2 yes", 1) // not all of them: each is loaded
+	typed[1] = strings.Replace(typed[1], "slots=1-20", "slots=1-2\nyes", 1) // not all of them: each is loaded
 	out := console(t, append(typed, "list media")...)
 	wantAll(t, "bconsole", out, `Device "vtl10" has 44 slots`, `3000 OK label`, "VTL001L9", `3000 OK label`, "VTL002L9")
 	out = console(t, "run job=backup yes", "wait", "run job=backup yes", "wait", "messages", "list jobs", "list media")
