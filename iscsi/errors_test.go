@@ -243,6 +243,15 @@ func TestRejects(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.good(s, read10(0, 1))
+	// Now and then it does no harm, however often.
+	for range 5 {
+		for range 20 {
+			expect("opcode", pdu.Header{0: 0x07}, nil, pdu.RejectCommandNotSupported)
+		}
+		for range 300 {
+			w.good(s, &iscsitest.Command{CDB: make([]byte, 6)})
+		}
+	}
 	// Nobody may go on like that.
 	for i := range 100 {
 		if err := s.Send(&pdu.Header{0: 0x07}, nil, nil); err != nil {

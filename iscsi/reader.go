@@ -148,6 +148,9 @@ func (s *session) smallData(n, limit int) ([]byte, error) {
 // reject answers a PDU with Reject (RFC 7143 11.17). A peer that goes on like
 // that is cut off.
 func (s *session) reject(h *pdu.Header, reason pdu.RejectReason) error {
+	if n := s.commands.Load(); n-s.struck > strikeSpan {
+		s.strikes, s.struck = 0, n // a session may last for years
+	}
 	if s.strikes++; s.strikes > maxStrikes {
 		return fmt.Errorf("%w: %d PDUs rejected", errProtocol, s.strikes)
 	}

@@ -22,7 +22,8 @@ const (
 	maxImmediate = 8   // immediate commands that wait at a time
 	maxManaging  = 8   // task management functions at a time
 	maxControls  = 256 // answers that wait to be sent, other than those of commands
-	maxStrikes   = 64  // rejected PDUs before the connection is closed
+	maxStrikes   = 64  // rejected PDUs before the connection is closed, of late:
+	strikeSpan   = 256 // within so many commands
 	maxDropped   = 256 // tags whose late Data-Out is thrown away silently
 	minWindow    = 4   // commands
 )
@@ -60,7 +61,8 @@ type session struct {
 	rx      receiver
 	header  pdu.Header // of the current PDU
 	text    textExchange
-	strikes int
+	strikes int    // PDUs rejected
+	struck  uint64 // commands when they were last counted from 0
 
 	received atomic.Uint64 // PDUs begun and ended: odd inside of one
 	partial  atomic.Bool   // a header has begun to come
