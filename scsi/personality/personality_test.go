@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -112,5 +113,25 @@ func TestDriveByProduct(t *testing.T) {
 	}
 	if _, err := DriveByProduct("HP", "nothing"); !errors.Is(err, ErrUnknown) {
 		t.Error(err)
+	}
+}
+
+// TestEveryFileNamesItsSource: each file of a drive or medium says itself where its values are
+// from, also when it has a base.
+func TestEveryFileNamesItsSource(t *testing.T) {
+	for _, dir := range []string{"models", "media"} {
+		files, err := filepath.Glob(dir + "/*.yaml")
+		if err != nil || len(files) == 0 {
+			t.Fatal(dir, err)
+		}
+		for _, f := range files {
+			b, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !regexp.MustCompile(`(?m)^source: \S`).Match(b) {
+				t.Errorf("%s names no source", f)
+			}
+		}
 	}
 }
