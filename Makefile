@@ -62,7 +62,7 @@ optical-short: build
 
 .PHONY: systemd
 systemd: build ## the suite as a service of systemd, in the guest
-	$(E2E) -timeout 8m ./test/systemd
+	$(E2E) -timeout 12m ./test/systemd
 
 .PHONY: crash-short
 crash-short: build

@@ -65,8 +65,8 @@ func TestService(t *testing.T) {
 		name string
 		run  func(*testing.T)
 	}{
-		{"start", start}, {"udev", udev}, {"hardened", hardened}, {"backup", backup}, {"crash", crash}, {"hang", hang},
-		{"reload", reload}, {"devices", devices}, {"home", home}, {"refused", refused}, {"broken device", brokenDevice}, {"stop", stop},
+		{"start", start}, {"udev", udev}, {"hardened", hardened}, {"backup", backup}, {"stop under load", stopUnderLoad}, {"crash", crash}, {"hang", hang},
+		{"reload", reload}, {"devices", devices}, {"bundle", bundle}, {"home", home}, {"refused", refused}, {"broken device", brokenDevice}, {"stop", stop},
 		{"uninstall", uninstall},
 	} {
 		if !t.Run(part.name, part.run) {
@@ -117,7 +117,7 @@ func start(t *testing.T) {
 
 // hardened: the units forbid what they can.
 func hardened(t *testing.T) {
-	for _, unit := range []string{"vtlportal", "vtllibrary@10", "vtltape@11", "vtl-reconfigure"} {
+	for _, unit := range []string{"vtlportal", "vtllibrary@10", "vtltape@11", "vtloptical@30", "vtl-reconfigure"} {
 		out, err := sh(t, "systemd-analyze security --threshold=25 "+unit)
 		if err != nil {
 			t.Errorf("%s: %v\n%s", unit, err, out)
@@ -136,6 +136,25 @@ func backup(t *testing.T) {
 	must(t, "mt -f /run/drive offline && mtx -f "+changer+" unload 1 0")
 }
 
+// stopUnderLoad: while a stream of blocks goes to a tape, all daemons end by
+// themselves within their ten seconds. What was synced before is there afterwards.
+func stopUnderLoad(t *testing.T) {
+	must(t, "mtx -f "+changer+" load 2 0")
+	must(t, `for d in /dev/nst?; do mt -f $d status | grep -q ONLINE && ln -sf $d /run/drive; done; tar -b 512 -cf /run/drive scripts docs`)
+	must(t, "systemd-run -q --unit=stream dd if=/dev/urandom of=/run/drive bs=256k")
+	data := "/var/lib/vtl/cartridges/10/VTL002L9/data"
+	synced := must(t, "stat -c %s "+data)
+	eventually(t, "test $(stat -c %s "+data+") -gt $(("+synced+" + 8000000)) && echo flows", "flows")
+	must(t, "timeout 15 systemctl stop vtl.target")
+	if got := must(t, "systemctl show -p Result --value vtltape@11 vtllibrary@10 vtlportal | paste -sd ' '"); got != "success  success  success" {
+		t.Errorf("they ended with %s", got)
+	}
+	must(t, "systemctl start vtl.target")
+	eventually(t, "systemctl is-active stream | grep -v ^active", "failed")
+	must(t, "mt -f /run/drive rewind && tar -b 512 -df /run/drive && mt -f /run/drive offline && mtx -f "+changer+" unload 2 0")
+	must(t, "dumptape verify VTL002L9")
+}
+
 // crash: a daemon that dies comes back, and its target answers.
 func crash(t *testing.T) {
 	before := must(t, "systemctl show -p MainPID --value vtltape@11")
@@ -150,6 +169,7 @@ func hang(t *testing.T) {
 	before := must(t, "systemctl show -p MainPID --value vtltape@12")
 	must(t, "kill -STOP "+before)
 	eventually(t, "test $(systemctl show -p MainPID --value vtltape@12) != "+before+" && systemctl is-active vtltape@12", "active")
+	must(t, "rm -r /run/systemd/system/vtltape@12.service.d && systemctl daemon-reload && systemctl restart vtltape@12")
 }
 
 // reload: the reload of the portal is everybody's, and ends no session.
@@ -171,6 +191,26 @@ func devices(t *testing.T) {
 	eventually(t, "mtx -f "+changer+" status | grep -c 'Data Transfer Element'", "5")
 	must(t, "vtlcmd library remove drive 15")
 	eventually(t, running, five)
+	eventually(t, "systemctl is-active vtl-reconfigure.service", "inactive")
+}
+
+// bundle: a support bundle has what the journal has of the suite, without the
+// secrets that came into it.
+func bundle(t *testing.T) {
+	const canary = "canary-in-the-journal"
+	must(t, "cp /etc/vtl/vtl.yaml /run/vtl.yaml && install -o vtl -g vtl -m 600 /dev/null /etc/vtl/secrets && echo 'initiator iqn.canary "+canary+" *' > /etc/vtl/secrets")
+	must(t, "echo 'iscsi: {secrets: secrets}' >> /etc/vtl/vtl.yaml && systemd-run -q --wait --unit=vtl-canary echo 'here sings the "+canary+" today'")
+	must(t, "journalctl --sync && vtlcmd support-bundle /run/bundle.tar.gz")
+	text := must(t, "tar -xzOf /run/bundle.tar.gz vtl-support/journal.txt")
+	for _, want := range []string{"here sings the (removed) today", "msg=ready", "Started vtltape@11.service"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the journal in the bundle has no %q:\n%.3000s", want, text)
+		}
+	}
+	if out, err := sh(t, "tar -xzOf /run/bundle.tar.gz | grep -a "+canary); err == nil {
+		t.Errorf("a secret is in the bundle: %s", out)
+	}
+	must(t, "cp /run/vtl.yaml /etc/vtl/vtl.yaml && rm /etc/vtl/secrets")
 	eventually(t, "systemctl is-active vtl-reconfigure.service", "inactive")
 }
 
