@@ -45,7 +45,7 @@ var buildOnce = sync.OnceValues(func() (string, error) {
 	}
 	built.Store(&dir)
 	args := []string{"build", "-o", dir}
-	for _, name := range []string{"vtlcmd", "vtlportal", "vtllibrary", "vtltape", "mktape", "dumptape"} {
+	for _, name := range []string{"vtlcmd", "vtlportal", "vtllibrary", "vtltape", "vtloptical", "mktape", "dumptape"} {
 		args = append(args, "govtl/"+name)
 	}
 	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
