@@ -17,10 +17,11 @@ import (
 func (l *library) mapLoad(ctx context.Context, r bus.MapLoadRequest) (bus.Element, error) {
 	v, ok := l.find(r.Barcode)
 	if !ok {
-		i := slices.IndexFunc(l.changer.Shelf(), func(s smc.Volume) bool { return s.Barcode == r.Barcode })
+		shelf := l.changer.Shelf()
+		i := slices.IndexFunc(shelf, func(s smc.Volume) bool { return s.Barcode == r.Barcode })
 		switch {
 		case i >= 0:
-			v = l.changer.Shelf()[i] // the shelf knows where it is
+			v = shelf[i] // the shelf knows where it is
 		case !l.changer.Status().DoorOpen:
 			return bus.Element{}, coded(smc.ErrMapNotOpened)
 		default:
