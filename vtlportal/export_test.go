@@ -18,7 +18,7 @@ func TestMetricsPage(t *testing.T) {
 	var b bytes.Buffer
 	b.WriteString("# Metrics\n\nGenerated from the portal's table by `make golden`. What the suite serves at `http://ADDRESS/metrics`, " +
 		"in the formats of Prometheus and OpenMetrics, when vtl.yaml has `metrics: {listen: ADDRESS}`. " +
-		"All that belongs to a device has the labels `kind` (library or drive) and `id`. Counters begin with the daemon " +
+		"All that belongs to a device has the labels `kind` (library, drive or optical) and `id`. Counters begin with the daemon " +
 		"unless it says otherwise.\n\n| metric | type | further labels | what |\n| --- | --- | --- | --- |\n")
 	row := func(name, kind, labels, help string) {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", name, kind, labels, help)
