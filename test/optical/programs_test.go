@@ -37,7 +37,7 @@ func TestPrograms(t *testing.T) {
 		{"cd-rw", "cdrskin dev=%[1]s blank=all", "cdrskin dev=%[1]s -v -sao %[2]s", ""},
 		{"bd-r", "", "cdrskin dev=%[1]s -v -sao %[2]s", `41h, BD-R`},
 		{"dvd+rw", "", "cdrskin dev=%[1]s -v %[2]s", `1Ah, DVD\+RW`},
-		{"bd-re", "", "cdrskin dev=%[1]s -v %[2]s", `43h, BD-RE`},
+		{"bd-re", "cdrskin dev=%[1]s -v blank=as_needed", "cdrskin dev=%[1]s -v %[2]s", `43h, BD-RE`},
 	} {
 		t.Run(strings.Fields(c.command)[0]+" "+c.medium, func(t *testing.T) {
 			r.Command(t, "40", "load", fmt.Sprintf("%d%s.iso", i, c.medium), c.medium)
