@@ -20,6 +20,7 @@ runtapes 1
 dumpcycle 0
 define application-tool gtar {
   plugin "amgtar"
+  property "ONE-FILE-SYSTEM" "no" # in the guest's overlay files are of another device than their directories
 }
 define dumptype local {
   auth "local"
@@ -28,6 +29,7 @@ define dumptype local {
   compress none
   index yes
   holdingdisk never
+  strategy noinc
 }
 `
 
