@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -96,24 +97,45 @@ func compare(t *testing.T, drive linux.Device) {
 	linux.Run(t, "tar -d -b 512 -f %s -C /", drive.Tape)
 }
 
-// trees names two sets of directories, relative to the root, that nobody changes
-// while the test runs: many small files, and some large ones.
+// secondTree bounds what trees puts on the second file, in bytes: the host's
+// programs may be any amount.
+const secondTree = 400 << 20
+
+// trees returns two arguments for tar, with paths relative to the root, of files
+// that nobody changes while the test runs: many small ones, and some large ones.
 func trees(t *testing.T) (first, second string) {
 	t.Helper()
 	root := strings.TrimPrefix(runtime.GOROOT(), "/")
 	if root == "" {
 		root = strings.TrimPrefix(strings.TrimSpace(linux.Run(t, "go env GOROOT")), "/")
 	}
-	first = filepath.Join(root, "src", "cmd")
-	var large []string
+	var list []string
+	total := int64(0)
 	for _, dir := range []string{filepath.Join(root, "pkg"), filepath.Join(root, "bin"), "usr/lib/uml", "usr/bin"} {
-		if _, err := os.Stat("/" + dir); err == nil {
-			large = append(large, dir)
+		err := fs.WalkDir(os.DirFS("/"), dir, func(name string, d fs.DirEntry, err error) error {
+			if err != nil || !d.Type().IsRegular() {
+				return nil // a directory that is not there, or a link
+			}
+			info, err := d.Info()
+			if err == nil && total+info.Size() <= secondTree {
+				total += info.Size()
+				list = append(list, name)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
 	}
-	second = strings.Join(large, " ")
-	t.Logf("%s", linux.Run(t, "cd / && du -sch %s %s", first, second))
-	return first, second
+	if total < secondTree/4 {
+		t.Fatalf("only %d bytes to write", total)
+	}
+	names := filepath.Join(t.TempDir(), "names")
+	if err := os.WriteFile(names, []byte(strings.Join(list, "\n")+"\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("second file: %d files of %d bytes", len(list), total)
+	return filepath.Join(root, "src", "cmd"), "-T " + names
 }
 
 // TestPositions moves a tape of three files about with mt and by ioctl, and looks

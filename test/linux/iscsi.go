@@ -64,7 +64,8 @@ func Set(t testing.TB, addr, target string, settings ...string) {
 	}
 }
 
-// LogoutAll ends all sessions and forgets all targets.
+// LogoutAll ends all sessions and forgets all targets, and the initiators that
+// LoginAs has made.
 func LogoutAll(t testing.TB) {
 	t.Helper()
 	if sessions, _ := filepath.Glob("/sys/class/iscsi_session/session*"); len(sessions) > 0 {
@@ -72,6 +73,14 @@ func LogoutAll(t testing.TB) {
 	}
 	Try("iscsiadm -m node -o delete")
 	Try("iscsiadm -m discoverydb -o delete")
+	// Discovery would bind what it finds to each of them, and a login would be
+	// one of each.
+	made, _ := filepath.Glob("/etc/iscsi/ifaces/*")
+	for _, name := range made {
+		if filepath.Base(name) != "iface.example" {
+			Try("iscsiadm -m iface -I %s -o delete", filepath.Base(name))
+		}
+	}
 }
 
 // Device is the logical unit of one session as the kernel's drivers show it.
