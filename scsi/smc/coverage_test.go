@@ -5,8 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -14,54 +12,34 @@ import (
 
 	"govtl/scsi"
 	"govtl/scsi/personality"
+	"govtl/scsi/scsitest"
 )
 
 // neverRefused are the commands that nothing but their reserved bits, which
 // TestReservedBits tries, can have refused on a changer.
 var neverRefused = []string{"RELEASE(6)", "RELEASE(10)", "REPORT TIMESTAMP"}
 
-// replies finds a command of a transcript with its name and how it ended.
-var replies = regexp.MustCompile(`(?m)^cdb [0-9A-F ]+# (.+)\n(?:(?:out|expect) .*\n)*\t(GOOD|CHECK|RESERVATION).*$`)
-
 // TestEveryCommandHasATranscript: each row of the command table is carried out in
 // a transcript, with GOOD and with a refusal; one that is known and not done, with
 // that.
 func TestEveryCommandHasATranscript(t *testing.T) {
-	good, refused := map[string]bool{}, map[string]bool{}
-	var all strings.Builder
-	for _, dir := range []string{"testdata", "../spc/testdata"} {
-		files, err := filepath.Glob(dir + "/*.txt")
-		if err != nil || len(files) == 0 {
-			t.Fatal(dir, err)
-		}
-		for _, f := range files {
-			b, err := os.ReadFile(f)
-			if err != nil {
-				t.Fatal(err)
-			}
-			all.Write(b)
-			for _, m := range replies.FindAllStringSubmatch(string(b), -1) {
-				if strings.HasPrefix(m[2], "GOOD") {
-					good[m[1]] = true
-				} else {
-					refused[m[1]] = true
-				}
-			}
-		}
+	shown, err := scsitest.ReadOutcomes("testdata", "../spc/testdata")
+	if err != nil {
+		t.Fatal(err)
 	}
 	for op, rows := range commands {
 		for _, c := range rows {
 			if c.Missing != "" { // transcripts do not name it
 				unknown := fmt.Sprintf(`(?m)^cdb %02X .*\n\tCHECK CONDITION: .*\(5/20/00\)`, op)
-				if !regexp.MustCompile(unknown).MatchString(all.String()) {
+				if !regexp.MustCompile(unknown).MatchString(shown.Text) {
 					t.Errorf("no transcript in which %s is refused", c.Name)
 				}
 				continue
 			}
-			if !good[c.Name] {
+			if !shown.Good[c.Name] {
 				t.Errorf("no transcript in which %s is GOOD", c.Name)
 			}
-			if !refused[c.Name] && !slices.Contains(neverRefused, c.Name) {
+			if !shown.Refused[c.Name] && !slices.Contains(neverRefused, c.Name) {
 				t.Errorf("no transcript in which %s is refused", c.Name)
 			}
 		}

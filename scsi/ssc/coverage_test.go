@@ -3,14 +3,11 @@ package ssc
 import (
 	"bytes"
 	"encoding/binary"
-	"os"
-	"path/filepath"
-	"regexp"
 	"slices"
-	"strings"
 	"testing"
 
 	"govtl/scsi"
+	"govtl/scsi/scsitest"
 )
 
 // neverRefused are the commands that nothing but their reserved bits, which
@@ -20,40 +17,21 @@ var neverRefused = []string{"RELEASE(6)", "RELEASE(10)", "RECEIVE DIAGNOSTIC RES
 // TestEveryCommandHasATranscript: each row of the command table is carried out in
 // a transcript, with GOOD and with a refusal.
 func TestEveryCommandHasATranscript(t *testing.T) {
-	good, refused := map[string]bool{}, map[string]bool{}
-	for _, dir := range []string{"testdata", "testdata/*", "../spc/testdata"} {
-		files, err := filepath.Glob(dir + "/*.txt")
-		if err != nil || len(files) == 0 {
-			t.Fatal(dir, err)
-		}
-		for _, f := range files {
-			b, err := os.ReadFile(f)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, m := range replies.FindAllStringSubmatch(string(b), -1) {
-				if strings.HasPrefix(m[2], "GOOD") {
-					good[m[1]] = true
-				} else {
-					refused[m[1]] = true
-				}
-			}
-		}
+	shown, err := scsitest.ReadOutcomes("testdata", "testdata/*", "../spc/testdata")
+	if err != nil {
+		t.Fatal(err)
 	}
 	for _, rows := range commands {
 		for _, c := range rows {
-			if !good[c.Name] {
+			if !shown.Good[c.Name] {
 				t.Errorf("no transcript in which %s is GOOD", c.Name)
 			}
-			if !refused[c.Name] && !slices.Contains(neverRefused, c.Name) {
+			if !shown.Refused[c.Name] && !slices.Contains(neverRefused, c.Name) {
 				t.Errorf("no transcript in which %s is refused", c.Name)
 			}
 		}
 	}
 }
-
-// replies finds a command of a transcript with its name and how it ended.
-var replies = regexp.MustCompile(`(?m)^cdb [0-9A-F ]+# (.+)\n(?:(?:out|expect) .*\n)*\t(GOOD|CHECK|RESERVATION).*$`)
 
 // allocation is a CDB that asks for data, and the field with how many are wanted.
 type allocation struct {

@@ -17,7 +17,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -29,53 +28,23 @@ var tools = []string{"iscsiadm", "iscsid", "mtx", "tapeinfo", "loaderinfo", "mt"
 	"sg_inq", "sg_vpd", "sg_modes", "sg_logs", "sg_opcodes", "sg_luns", "sg_turs", "sg_persist", "sg_readcap", "sg_read_attr", "stenc"}
 
 func TestMain(m *testing.M) {
-	guest.Main()
-	flag.Parse()
-	switch {
-	case flag.Lookup("test.list").Value.String() != "":
-		os.Exit(m.Run())
-	case guest.Inside():
-		if err := prepare(); err != nil {
-			fmt.Fprintln(os.Stderr, "in the guest:", err)
-			os.Exit(1)
-		}
-		os.Exit(m.Run())
-	}
-	status, err := boot()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		status = 1
-	}
-	os.Exit(status)
+	os.Exit(guest.Harness{
+		Config: guest.Config{Memory: "1536M", Initiator: true, Modules: []string{"sch_netem"}},
+		Tools:  tools,
+		Inside: prepare,
+		Boot:   boot,
+	}.Run(m))
 }
 
-// boot runs this test binary in a guest, with the same arguments. A guest has one
-// processor: where the host has more, two guests share the tests between them.
-func boot() (int, error) {
-	os.Setenv("PATH", os.Getenv("PATH")+":/usr/local/sbin:/usr/sbin:/sbin")
-	for _, tool := range tools {
-		if _, err := exec.LookPath(tool); err != nil {
-			return 0, fmt.Errorf("%w: run make deps", err)
-		}
-	}
-	self, err := os.Executable()
-	if err != nil {
-		return 0, err
-	}
-	args := slices.DeleteFunc(slices.Clone(os.Args[1:]), func(a string) bool {
-		return strings.HasPrefix(a, "-test.testlogfile=") // for the cache, which belongs to the host
-	})
-	limit := 10 * time.Minute
-	if d, err := time.ParseDuration(flag.Lookup("test.timeout").Value.String()); err == nil && d > 0 {
-		limit = d + 10*time.Second // the tests' own bound shows where they hang
-	}
-	c := guest.Config{Memory: "1536M", Initiator: true, Timeout: limit, Modules: []string{"sch_netem"}, Stdout: os.Stdout}
-	shares, err := share(self)
+// boot shares the tests between two guests where the host has more than one
+// processor: a guest has one.
+func boot(c guest.Config, command []string) (int, error) {
+	shares, err := share(command[0])
 	if err != nil {
 		return 0, err
 	}
 	if len(shares) < 2 {
-		return guest.Run(context.Background(), c, append([]string{self}, args...)...)
+		return guest.Run(context.Background(), c, command...)
 	}
 	type result struct {
 		out    bytes.Buffer
@@ -89,7 +58,7 @@ func boot() (int, error) {
 			r, c := &results[i], c
 			c.Stdout = &r.out
 			only := "-test.run=^(" + strings.Join(tests, "|") + ")$"
-			r.status, r.err = guest.Run(context.Background(), c, slices.Concat([]string{self}, args, []string{only})...)
+			r.status, r.err = guest.Run(context.Background(), c, slices.Concat(command, []string{only})...)
 		})
 	}
 	guests.Wait()

@@ -3,55 +3,24 @@
 package systemd
 
 import (
-	"context"
-	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
-	"strings"
 	"testing"
-	"time"
 
 	"govtl/test/guest"
 )
 
 func TestMain(m *testing.M) {
-	guest.Main()
-	flag.Parse()
-	if flag.Lookup("test.list").Value.String() != "" || guest.Inside() {
-		os.Exit(m.Run())
-	}
-	status, err := boot()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		status = 1
-	}
-	os.Exit(status)
-}
-
-// boot runs this test binary in a guest with systemd, with the same arguments.
-func boot() (int, error) {
-	os.Setenv("PATH", os.Getenv("PATH")+":/usr/local/sbin:/usr/sbin:/sbin")
-	for _, tool := range []string{"systemctl", "journalctl", "systemd-analyze", "systemd-sysusers", "iscsiadm", "lsscsi", "mtx", "mt"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			return 0, fmt.Errorf("%w: run make deps", err)
-		}
-	}
-	self, err := os.Executable()
-	if err != nil {
-		return 0, err
-	}
-	if _, err := os.Stat(filepath.Join("..", "..", "bin", "vtl-units")); err != nil {
-		return 0, fmt.Errorf("%w (run make first)", err)
-	}
-	args := slices.DeleteFunc(slices.Clone(os.Args[1:]), func(a string) bool { return strings.HasPrefix(a, "-test.testlogfile=") })
-	limit := 10 * time.Minute
-	if d, err := time.ParseDuration(flag.Lookup("test.timeout").Value.String()); err == nil && d > 0 {
-		limit = d + 10*time.Second
-	}
-	c := guest.Config{Memory: "2G", Initiator: true, Systemd: true, Timeout: limit, Stdout: os.Stdout,
-		Env: []string{"SYSTEMD_PAGER=cat", "SYSTEMD_COLORS=0", "SYSTEMD_URLIFY=0"}}
-	return guest.Run(context.Background(), c, append([]string{self}, args...)...)
+	os.Exit(guest.Harness{
+		Config: guest.Config{Memory: "2G", Initiator: true, Systemd: true,
+			Env: []string{"SYSTEMD_PAGER=cat", "SYSTEMD_COLORS=0", "SYSTEMD_URLIFY=0"}},
+		Tools: []string{"systemctl", "journalctl", "systemd-analyze", "systemd-sysusers", "iscsiadm", "lsscsi", "mtx", "mt"},
+		Host: func(*guest.Config) (func(), error) {
+			if _, err := os.Stat(filepath.Join("..", "..", "bin", "vtl-units")); err != nil {
+				return nil, fmt.Errorf("%w (run make first)", err)
+			}
+			return nil, nil
+		},
+	}.Run(m))
 }
