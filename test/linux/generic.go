@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"testing"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // sgIO is the request of the sg driver that sends one command, <scsi/sg.h>.
@@ -86,7 +88,7 @@ func (g *Generic) Command(cdb, out []byte, in int) (c Completion, err error) {
 			pins.Pin(p)
 		}
 	}
-	if _, _, e := syscall.Syscall(syscall.SYS_IOCTL, g.f.Fd(), sgIO, uintptr(unsafe.Pointer(h))); e != 0 {
+	if e := g.send(h); e != 0 {
 		return c, fmt.Errorf("%s: SG_IO: %w", g.f.Name(), e)
 	}
 	if h.host != 0 {
@@ -97,6 +99,25 @@ func (g *Generic) Command(cdb, out []byte, in int) (c Completion, err error) {
 		c.In = buf[:in-min(int(h.residual), in)]
 	}
 	return c, nil
+}
+
+// send carries out SG_IO with every signal held back. A signal that comes while the
+// driver waits for the command makes the kernel start the call again, and the
+// command with it: a WRITE would be on the tape twice. The runtime sends signals to
+// its threads all the time, to have them scheduled.
+func (g *Generic) send(h *sgHeader) syscall.Errno {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var all, old unix.Sigset_t
+	for i := range all.Val {
+		all.Val[i] = ^all.Val[i]
+	}
+	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &all, &old); err != nil {
+		return err.(syscall.Errno)
+	}
+	defer unix.PthreadSigmask(unix.SIG_SETMASK, &old, nil)
+	_, _, e := syscall.Syscall(syscall.SYS_IOCTL, g.f.Fd(), sgIO, uintptr(unsafe.Pointer(h)))
+	return e
 }
 
 // SCSI sends a command without parameter data through the sg driver and returns
