@@ -159,7 +159,8 @@ func LibraryMapLoad(id int) Endpoint[MapLoadRequest, Element] {
 // GiveUpRequest tells a library that another one takes a volume in.
 type GiveUpRequest struct {
 	Barcode string `json:"barcode"`
-	Library int    `json:"library"` // the one that takes it
+	Library int    `json:"library"`       // the one that takes it
+	Ask     bool   `json:"ask,omitempty"` // only say whether it could
 }
 
 // LibraryGiveUp takes a volume off the shelf of a library, because another one

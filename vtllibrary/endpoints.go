@@ -84,6 +84,9 @@ func (l *library) endpoints() error {
 		}),
 		station.Handle(l.Station, bus.LibraryMapLoad(l.id), l.mapLoad),
 		station.Handle(l.Station, bus.LibraryGiveUp(l.id), func(_ context.Context, r bus.GiveUpRequest) (bus.Empty, error) {
+			if r.Ask {
+				return bus.Empty{}, coded(c.MayGiveUp(r.Barcode))
+			}
 			return bus.Empty{}, coded(c.GiveUp(r.Barcode, bus.LibraryDevice(r.Library).String()))
 		}),
 		station.Handle(l.Station, bus.LibraryAddSlot(l.id), l.addSlot),

@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"govtl/bus"
-	"govtl/internal/vfs"
 	"govtl/scsi/personality"
 	"govtl/scsi/smc"
 )
@@ -34,7 +32,12 @@ func (l *library) mapLoad(ctx context.Context, r bus.MapLoadRequest) (bus.Elemen
 	if err := l.takes(v); err != nil {
 		return bus.Element{}, bus.Errorf(bus.CodeRefused, "%v", err)
 	}
-	if err := l.claim(ctx, v.Barcode); err != nil {
+	open, err := l.gate(ctx)
+	if err != nil {
+		return bus.Element{}, bus.Errorf(bus.CodeBusy, "%v", err)
+	}
+	defer open()
+	if err := l.outside(ctx, v.Barcode); err != nil {
 		return bus.Element{}, err
 	}
 	v.Elsewhere = ""
@@ -42,6 +45,7 @@ func (l *library) mapLoad(ctx context.Context, r bus.MapLoadRequest) (bus.Elemen
 	if err != nil {
 		return bus.Element{}, coded(err)
 	}
+	l.tell(ctx, v.Barcode)
 	return bus.Element{Type: at.Type.String(), Number: at.Number, Address: int(l.changer.Address(at)), Full: true, Barcode: v.Barcode}, nil
 }
 
@@ -78,35 +82,4 @@ func (l *library) takes(v smc.Volume) error {
 		return nil
 	}
 	return fmt.Errorf("%s is a cartridge of the form %s (%s); library %d takes %s", v.Barcode, m.Cartridge, m.Title, l.id, strings.Join(forms, ", "))
-}
-
-// claim makes sure that no other library has a cartridge inside, and takes it off
-// their shelves. One whose daemon does not run is asked by its files.
-func (l *library) claim(ctx context.Context, barcode string) error {
-	for _, other := range l.suite().Libraries {
-		if other.ID == l.id {
-			continue
-		}
-		_, err := bus.Call(ctx, l.Conn, bus.LibraryGiveUp(other.ID), bus.GiveUpRequest{Barcode: barcode, Library: l.id})
-		if errors.Is(err, bus.ErrAbsent) {
-			err = l.look(other.ID, barcode)
-		}
-		if err != nil {
-			return bus.Errorf(bus.CodeRefused, "library %d: %v", other.ID, err)
-		}
-	}
-	return nil
-}
-
-// look reads from the files of a library that does not run whether it has a
-// cartridge inside.
-func (l *library) look(id int, barcode string) error {
-	e, inside, err := smc.Holds(vfs.OS{}, l.stateDirectory(id), barcode)
-	if err != nil {
-		return fmt.Errorf("whether it holds %s cannot be found out: %w", barcode, err)
-	}
-	if inside {
-		return fmt.Errorf("it does not run, and %s is in its %s", barcode, e)
-	}
-	return nil
 }

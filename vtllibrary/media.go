@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,7 +9,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
+	"govtl/bus"
 	"govtl/internal/config"
 	"govtl/internal/provision"
 	"govtl/internal/vfs"
@@ -22,6 +25,10 @@ var kindWords = map[libcart.Kind]string{
 	libcart.Data: "data", libcart.WORM: "WORM", libcart.Cleaning: "clean", libcart.Null: "NULL",
 }
 
+// patience is how long a library waits at its start for others that take
+// cartridges in.
+const patience = 20 * time.Second
+
 // listName is the file in the library's state directory that has the barcodes of
 // the configuration as they were applied last, one a line.
 const listName = "configured"
@@ -29,15 +36,35 @@ const listName = "configured"
 // startMedia brings cartridges into line with the configuration at the start. One
 // that was taken out of the file and is in a drive goes the next time.
 func (l *library) startMedia() error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	l.tidyShelf()
 	gone, err := l.unlisted(l.config())
 	if err != nil {
 		return err
 	}
 	if _, err := l.changer.TakeOut(gone); err != nil {
 		l.Log.Warn("cartridges that are not in the configuration any more stay in the library", "barcodes", gone, "err", err)
-		return l.fill(l.config(), gone)
+		return l.fill(ctx, l.config(), gone)
 	}
-	return l.addMedia(l.config())
+	return l.addMedia(ctx, l.config())
+}
+
+// tidyShelf takes off the shelf what another library has taken in while nobody
+// could be told here.
+func (l *library) tidyShelf() {
+	shelf := l.shelf()
+	if len(shelf) == 0 {
+		return
+	}
+	for barcode, other := range l.elsewhere() {
+		if !shelf[barcode] {
+			continue
+		}
+		if err := l.changer.GiveUp(barcode, bus.LibraryDevice(other).String()); err != nil {
+			l.Log.Warn("the shelf lists what another library has", "barcode", barcode, "library", other, "err", err)
+		}
+	}
 }
 
 // unlisted are the cartridges that the configuration had when it was applied last
@@ -98,11 +125,11 @@ func (l *library) list(placed []config.Placed, more []string) error {
 // addMedia puts the cartridges of the configuration into the library, and makes
 // those that were never made. What the inventory knows stays where it is; one
 // that it knows and the disk has not is missing, and said when it is loaded.
-func (l *library) addMedia(c *config.Library) error { return l.fill(c, nil) }
+func (l *library) addMedia(ctx context.Context, c *config.Library) error { return l.fill(ctx, c, nil) }
 
 // fill is addMedia; more are cartridges to be remembered as if they were in the
 // configuration.
-func (l *library) fill(c *config.Library, more []string) error {
+func (l *library) fill(ctx context.Context, c *config.Library, more []string) error {
 	made, err := provision.Library(l.Paths, c)
 	if err != nil {
 		return err
@@ -126,6 +153,16 @@ func (l *library) fill(c *config.Library, more []string) error {
 	for _, v := range l.changer.Shelf() {
 		known[v.Barcode] = true
 	}
+	placed = slices.DeleteFunc(placed, func(m config.Placed) bool { return known[m.Barcode] })
+	if len(placed) == 0 {
+		return nil
+	}
+	open, err := l.gate(ctx)
+	if err != nil {
+		return err
+	}
+	defer open()
+	elsewhere := l.elsewhere()
 	var run []smc.Volume // volumes for slots one after another, noted with one commit
 	first := 0
 	note := func() error {
@@ -137,7 +174,8 @@ func (l *library) fill(c *config.Library, more []string) error {
 		return err
 	}
 	for _, m := range placed {
-		if known[m.Barcode] {
+		if other, ok := elsewhere[m.Barcode]; ok {
+			l.Log.Warn("a cartridge of the configuration is in another library", "barcode", m.Barcode, "library", other)
 			continue
 		}
 		v, ok := l.find(m.Barcode)

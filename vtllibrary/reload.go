@@ -47,7 +47,7 @@ func (l *library) reload(ctx context.Context, s *config.Suite) ([]string, error)
 	if late := l.atNextStart(c); late != "" {
 		changes = append(changes, late+": from the next start of the library on")
 	}
-	return changes, errors.Join(err, l.addMedia(c), l.SetAccess(s, c.Access))
+	return changes, errors.Join(err, l.addMedia(ctx, c), l.SetAccess(s, c.Access))
 }
 
 // shelf is which volumes are on the shelf.

@@ -140,10 +140,7 @@ type Serve struct {
 
 // Run serves the device until a signal, an exit request, or an error.
 func (s *Station) Run(v Serve) (err error) {
-	defer func() {
-		s.Conn.Close()
-		err = errors.Join(err, s.lock.Release())
-	}()
+	defer func() { err = errors.Join(err, s.Abandon()) }()
 	s.reload = v.Reload
 	policy, err := Policy(s.Suite, v.Access)
 	if err != nil {
@@ -176,6 +173,13 @@ func (s *Station) Run(v Serve) (err error) {
 		daemon.Part{Name: "target", Run: s.serveTarget},
 		daemon.Part{Name: "announcement", Run: s.announce},
 	)
+}
+
+// Abandon puts away a station that does not run, such as one whose device could
+// not be made.
+func (s *Station) Abandon() error {
+	s.Conn.Close()
+	return s.lock.Release()
 }
 
 // sessionEvent publishes who logs in and out.

@@ -65,14 +65,23 @@ func (c *Changer) ForgetVolume(barcode string) error {
 	})
 }
 
-// GiveUp notes that another library takes a volume of the shelf in. It refuses,
-// with ErrBarcodePresent and where it is, when the volume is inside. A volume
-// that is not known here is nothing to give up.
-func (c *Changer) GiveUp(barcode, to string) error {
+// MayGiveUp says why GiveUp would refuse a barcode now, with ErrBarcodePresent.
+func (c *Changer) MayGiveUp(barcode string) error {
 	inv, _ := c.snapshot()
 	if e, ok := inv.find(barcode); ok {
 		return fmt.Errorf("%w: %s", ErrBarcodePresent, e)
 	}
+	return nil
+}
+
+// GiveUp notes that another library takes a volume of the shelf in. It refuses,
+// with ErrBarcodePresent and where it is, when the volume is inside. A volume
+// that is not known here is nothing to give up.
+func (c *Changer) GiveUp(barcode, to string) error {
+	if err := c.MayGiveUp(barcode); err != nil {
+		return err
+	}
+	inv, _ := c.snapshot()
 	if i, ok := inv.onShelf(barcode); !ok || inv.shelf[i].Elsewhere == to {
 		return nil
 	}
@@ -100,20 +109,21 @@ func (c *Changer) Shelf() []Volume {
 	return l
 }
 
-// Holds reads from the state directory of a changer that does not run in which
-// element a volume is; ok is false when it is in none.
-func Holds(f vfs.FS, dir, barcode string) (e Element, ok bool, err error) {
+// Held reads from the state directory of a changer which volumes it has inside,
+// and in which element each is. It is as true of one that runs and can write its
+// file: that is replaced before anything is shown. A directory without an
+// inventory, or none, holds nothing.
+func Held(f vfs.FS, dir string) (map[string]Element, error) {
 	file, err := f.ReadFile(filepath.Join(dir, inventoryName), maxInventory)
 	if errors.Is(err, fs.ErrNotExist) {
-		return e, false, nil
+		return nil, nil
 	}
 	if err != nil {
-		return e, false, fmt.Errorf("smc: inventory: %w", err)
+		return nil, fmt.Errorf("smc: inventory: %w", err)
 	}
 	inv, err := decodeInventory(file)
 	if err != nil {
-		return e, false, err
+		return nil, err
 	}
-	e, ok = inv.find(barcode)
-	return e, ok, nil
+	return inv.index(), nil
 }
