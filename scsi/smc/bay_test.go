@@ -185,6 +185,13 @@ func (b *bay) setFault(f func(call int, op string, drive int) fault) {
 	b.fault = f
 }
 
+// replace puts new drives, which work, in the place of all.
+func (b *bay) replace(ids ...int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.drives, b.fault = newBay(ids...).drives, nil
+}
+
 // holds lists what is in the drives: barcode to id.
 func (b *bay) holds() map[string]int {
 	b.mu.Lock()

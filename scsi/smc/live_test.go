@@ -491,14 +491,18 @@ func TestDeadline(t *testing.T) {
 func TestDeadDriveGoes(t *testing.T) {
 	l := newLibrary(t, "ibm-03584")
 	l.move("slot 1", "drive 1")
+	died := false // drive 12, as it took the volume: nobody may be told by it where that is
 	l.bay.setFault(func(_ int, op string, id int) fault {
-		if id == 11 || op == "insert" {
+		switch {
+		case id == 11 || died:
+			return dead
+		case op == "insert":
+			died = true
 			return lostReply
 		}
 		return works
 	})
 	l.move("slot 2", "drive 2")
-	l.bay.setFault(func(int, string, int) fault { return dead })
 	l.move("drive 1", "slot 1")
 	l.move("drive 2", "slot 2")
 	cfg := Configuration{Slots: 8, Mail: 2}
@@ -515,8 +519,7 @@ func TestDeadDriveGoes(t *testing.T) {
 	if e, _ := inv.find("VTL002L8"); e != (Element{Storage, 2}) {
 		t.Errorf("the volume of the open move is in %s", e)
 	}
-	l.bay.setFault(nil)
-	l.bay.drives = newBay(11, 12).drives
+	l.bay.replace(11, 12)
 	if err := l.c.Reconfigure(t.Context(), l.opt.Configuration); err != nil {
 		t.Fatal(err)
 	}
