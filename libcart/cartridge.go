@@ -24,6 +24,10 @@ type Cartridge struct {
 
 	meta     format.Meta
 	recovery Recovery
+
+	// secondhand: meta was not read from its own file.
+	secondhand bool
+
 	counters Counters
 	parts    []*partition
 	pos      Position

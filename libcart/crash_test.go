@@ -154,6 +154,9 @@ func (w *world) cut(when string) {
 	w.cuts++
 	keep := []float64{0, 1, 0.5, 0.9}[w.rand.IntN(4)]
 	after := w.mem.Crash(w.rand, keep)
+	if w.rand.IntN(3) == 0 {
+		when += " and " + w.rotMemory(after)
+	}
 	fail := func(format string, args ...any) {
 		w.failed = true
 		w.t.Errorf("power cut %d before %q (keeping %v): %s\nallowed: %+v", w.cuts, when, keep, fmt.Sprintf(format, args...), w.allowed)
@@ -198,6 +201,27 @@ func (w *world) cut(when string) {
 	if err := c.Close(); err != nil {
 		fail("Close: %v", err)
 	}
+}
+
+// rotMemory damages the meta file or its copy, as much of them as there is, which
+// must change nothing. It says what it did.
+func (w *world) rotMemory(m *vfs.Memory) string {
+	name := []string{metaName(worldDir), copyName(worldDir)}[w.rand.IntN(2)]
+	b := m.Content(name)
+	if len(b) == 0 {
+		return "nothing"
+	}
+	switch w.rand.IntN(3) {
+	case 0:
+		must(w.t, m.SetContent(name, b[:w.rand.IntN(len(b))]))
+		return name + " cut short"
+	case 1:
+		must(w.t, m.Remove(name))
+		return name + " lost"
+	}
+	b[w.rand.IntN(len(b))] ^= 1 << w.rand.IntN(8)
+	must(w.t, m.SetContent(name, b))
+	return name + " damaged"
 }
 
 // during allows after as well as what is allowed now, runs do, and then allows

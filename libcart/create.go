@@ -115,7 +115,7 @@ func writeNew(fsys vfs.FS, dir string, m *format.Meta) error {
 	if err != nil {
 		return err
 	}
-	return vfs.ReplaceFile(fsys, metaName(dir), m.Append(nil), 0o666)
+	return vfs.ReplaceFiles(fsys, m.Append(nil), 0o666, metaName(dir), copyName(dir))
 }
 
 // writeEmpty writes the two files of an empty partition over whatever they were,

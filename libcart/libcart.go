@@ -173,7 +173,7 @@ type Recovery struct {
 	Clean        bool   // the cartridge had been closed properly
 	CutBytes     int64  // torn bytes beyond the last whole record, removed
 	IndexRebuilt bool   // the index was missing, damaged or short
-	MetaRebuilt  bool   // the cartridge memory was lost: attributes are defaults
+	MetaRebuilt  bool   // both copies of the cartridge memory were lost: attributes are defaults
 	Note         string // for people; empty when nothing happened
 }
 

@@ -12,6 +12,9 @@ import (
 
 func metaName(dir string) string { return filepath.Join(dir, "meta") }
 
+// copyName is the second copy of the meta file.
+func copyName(dir string) string { return filepath.Join(dir, "meta.copy") }
+
 // Places of the lifetime counters in the meta file; part of the format.
 const (
 	counterLoads = iota
@@ -25,6 +28,9 @@ const (
 // epochStep is how many epochs are taken from the meta file at a time, so that
 // one overwriting costs no new meta file.
 const epochStep = 256
+
+// epochMargin is how many epochs are left out when nobody knows which were used.
+const epochMargin = 16 * epochStep
 
 // infoOf makes an Info of a meta file.
 func infoOf(dir string, m *format.Meta) Info {
@@ -49,8 +55,8 @@ func (c *Cartridge) loadCounters() {
 	k.LifetimeRewinds = c.meta.Counters[counterRewinds]
 }
 
-// storeMeta replaces the meta file, durably. After an error the old one may be
-// there still, or the new one.
+// storeMeta replaces the meta file and its copy, durably. After an error the old
+// ones may be there still, or the new ones.
 func (c *Cartridge) storeMeta() error {
 	k := c.Counters()
 	m := &c.meta
@@ -63,7 +69,7 @@ func (c *Cartridge) storeMeta() error {
 	if len(b) > format.MaxMeta {
 		return fmt.Errorf("%w: more than a cartridge memory holds", ErrAttribute)
 	}
-	return vfs.ReplaceFile(c.fs, metaName(c.dir), b, 0o666)
+	return vfs.ReplaceFiles(c.fs, b, 0o666, metaName(c.dir), copyName(c.dir))
 }
 
 // storeOpenMeta is storeMeta while the cartridge is in use; a full file system is

@@ -41,14 +41,14 @@ func Open(dir string, o Options) (_ *Cartridge, err error) {
 	}
 	c.loadCounters()
 	c.queue.null = c.Kind() == Null
-	c.recovery.Clean = c.meta.State == format.Closed && !c.recovery.MetaRebuilt
+	c.recovery.Clean = c.meta.State == format.Closed
 	if c.meta.State == format.Formatting {
 		c.note("formatting had begun and was completed")
 		if err := c.completeFormat(); err != nil {
 			return nil, err
 		}
 	}
-	closed := c.meta.State == format.Closed && !c.recovery.MetaRebuilt
+	closed := c.meta.State == format.Closed
 	for i := range c.meta.Partitions {
 		p, err := c.openPartition(uint8(i))
 		if p != nil {
@@ -62,9 +62,9 @@ func Open(dir string, o Options) (_ *Cartridge, err error) {
 		}
 	}
 	c.written = c.meta.State == format.Written
-	if c.recovery.MetaRebuilt {
+	if c.secondhand {
 		for _, p := range c.parts {
-			c.meta.NextEpoch = max(c.meta.NextEpoch, p.epoch+16*epochStep)
+			c.meta.NextEpoch = max(c.meta.NextEpoch, p.epoch+epochMargin)
 		}
 		if !o.ReadOnly {
 			if err := c.storeMeta(); err != nil {
@@ -136,41 +136,6 @@ func printable(r rune) rune {
 		return ' '
 	}
 	return r
-}
-
-// loadMeta reads the meta file, or makes one of the data file's header when it
-// is lost.
-func (c *Cartridge) loadMeta() error {
-	b, err := c.fs.ReadFile(metaName(c.dir), format.MaxMeta)
-	if err == nil {
-		c.meta, err = format.DecodeMeta(b)
-		if err == nil {
-			return nil
-		}
-	}
-	if errors.Is(err, format.ErrVersion) {
-		return fmt.Errorf("%w: %s: %w", ErrVersion, metaName(c.dir), err)
-	}
-	reason := err
-	h, err := c.readDataHeader(dataName(c.dir, 0))
-	if err != nil {
-		if errors.Is(err, ErrVersion) {
-			return err
-		}
-		if errors.Is(err, fs.ErrNotExist) && errors.Is(reason, fs.ErrNotExist) {
-			return fmt.Errorf("%s: no cartridge: %w", c.dir, fs.ErrNotExist)
-		}
-		return fmt.Errorf("%w: %s: %w; %w", ErrDamaged, metaName(c.dir), reason, err)
-	}
-	c.recovery.MetaRebuilt = true
-	c.note("the cartridge memory was lost (%v): its attributes and counters are gone", reason)
-	c.meta = format.Meta{UUID: h.UUID, State: format.Written, Kind: h.Kind, Density: h.Density, FirstEpoch: h.FirstEpoch,
-		NextEpoch: h.FirstEpoch, Created: h.Created, Made: h.Made, Capacity: h.Capacity, MaxPartitions: h.MaxPartitions,
-		Barcode: h.Barcode, Medium: h.Medium, Serial: h.Serial}
-	for _, s := range h.Sizes[:h.Partitions] {
-		c.meta.Partitions = append(c.meta.Partitions, format.Partition{Size: s})
-	}
-	return nil
 }
 
 func (c *Cartridge) readDataHeader(name string) (format.DataHeader, error) {

@@ -16,8 +16,8 @@ const (
 	// index, in the file and in the partition.
 	filemarkRoom = 64 << 10
 
-	// metaRoom is left on the file system for a new meta file.
-	metaRoom = 256 << 10
+	// metaRoom is left on the file system for a new meta file and its copy.
+	metaRoom = 512 << 10
 
 	// dataStep and indexStep are how much is reserved at a time.
 	dataStep  = 64 << 20

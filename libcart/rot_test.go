@@ -51,8 +51,16 @@ func rotCartridge(t *testing.T, closed bool) (*vfs.Memory, []int) {
 	return &mem, list
 }
 
+// rotCounters is what rotCartridge leaves in the cartridge memory.
+var rotCounters = func() (n uint64) {
+	for _, seed := range []int{0, 5, 10, 15, 20, 25, 30, 35} {
+		n += uint64(len(modelBlock(seed)))
+	}
+	return n
+}()
+
 // inspectRot opens a damaged cartridge and holds it against what was written.
-// may says which objects may be damaged; metaLost that its memory may be gone.
+// most says how many objects may be damaged; metaLost that its memory may be gone.
 func inspectRot(t *testing.T, what string, mem *vfs.Memory, list []int, most int, metaLost bool) {
 	t.Helper()
 	c, err := Open(worldDir, Options{FS: mem})
@@ -92,6 +100,9 @@ func inspectRot(t *testing.T, what string, mem *vfs.Memory, list []int, most int
 	if seen.attr != "x" && !(metaLost && c.Recovery().MetaRebuilt) {
 		t.Errorf("%s: attribute %q", what, seen.attr)
 	}
+	if n := c.Counters().LifetimeHostWritten; n != rotCounters && !metaLost {
+		t.Errorf("%s: %d bytes written in its life instead of %d", what, n, rotCounters)
+	}
 	if bad > 0 { // what is behind the damage can be located, backwards too
 		for i := len(list) - 1; i >= 0; i-- {
 			must(t, c.LocateObject(0, uint64(i)))
@@ -127,7 +138,7 @@ func TestEachByteRots(t *testing.T) {
 	for _, closed := range []bool{true, false} {
 		mem, list := rotCartridge(t, closed)
 		t.Run(fmt.Sprintf("closed=%v", closed), func(t *testing.T) {
-			for _, name := range []string{"data", "index", "meta"} {
+			for _, name := range []string{"data", "index", "meta", "meta.copy"} {
 				t.Run(name, func(t *testing.T) {
 					t.Parallel()
 					rotFile(t, mem, worldDir+"/"+name, list, closed)
@@ -140,7 +151,6 @@ func TestEachByteRots(t *testing.T) {
 func rotFile(t *testing.T, mem *vfs.Memory, file string, list []int, closed bool) {
 	content := mem.Content(file)
 	isData := file == worldDir+"/data"
-	isMeta := file == worldDir+"/meta"
 	try := func(what string, b []byte, most int) {
 		m := mem.Clone()
 		if b == nil {
@@ -148,7 +158,7 @@ func rotFile(t *testing.T, mem *vfs.Memory, file string, list []int, closed bool
 		} else {
 			must(t, m.SetContent(file, b))
 		}
-		inspectRot(t, file+" "+what, m, list, most, isMeta)
+		inspectRot(t, file+" "+what, m, list, most, false)
 	}
 	for i := range content {
 		if t.Failed() {
@@ -195,6 +205,113 @@ func rotFile(t *testing.T, mem *vfs.Memory, file string, list []int, closed bool
 		b = slices.Clone(content)
 		copy(b[n:min(n+512, len(b))], content[n-512:])
 		try(fmt.Sprintf("copied sector at %d", n), b, most)
+	}
+}
+
+// TestBothCopiesRot damages the meta file and its copy at once, each in its own
+// way: nothing of the recording is lost, and what is lost of the memory is said.
+func TestBothCopiesRot(t *testing.T) {
+	for _, closed := range []bool{true, false} {
+		mem, list := rotCartridge(t, closed)
+		content := mem.Content(metaName(worldDir))
+		damaged := func(i int) []byte {
+			switch i % 3 {
+			case 0:
+				return content[:i*len(content)/40]
+			case 1:
+				return nil
+			}
+			b := slices.Clone(content)
+			b[i*len(b)/40] ^= 0x10
+			return b
+		}
+		for i := range 40 {
+			m := mem.Clone()
+			for n, name := range []string{metaName(worldDir), copyName(worldDir)} {
+				if b := damaged(i + n); b == nil {
+					must(t, m.Remove(name))
+				} else {
+					must(t, m.SetContent(name, b))
+				}
+			}
+			inspectRot(t, fmt.Sprintf("closed=%v: both copies damaged, %d", closed, i), m, list, 0, true)
+		}
+	}
+}
+
+// TestOldCopy puts a copy of the meta file beside a cartridge that is of before
+// what a program did that knows nothing of copies, and loses the meta file:
+// nothing of the recording may be missing, whatever the copy believes.
+func TestOldCopy(t *testing.T) {
+	s := newScene(t)
+	must(t, Create(worldDir, testSpec(), Options{FS: &s.mem}))
+	var copies [][]byte
+	fsys := vfs.Failing(&s.mem, func(o vfs.Op) error {
+		if b := s.mem.Content(copyName(worldDir)); b != nil {
+			copies = append(copies, b)
+		}
+		return nil
+	})
+	check := func(when string, want ...[]int) {
+		t.Helper()
+		for i, b := range copies {
+			m := s.mem.Clone()
+			must(t, m.Remove(metaName(worldDir)))
+			must(t, m.SetContent(copyName(worldDir), b))
+			for range 2 {
+				c, err := Open(worldDir, Options{FS: m})
+				if err != nil {
+					t.Fatalf("%s, copy %d: %v", when, i, err)
+				}
+				seen, err := observe(c)
+				if err != nil || !slices.EqualFunc(seen.parts, want, slices.Equal) || c.Recovery().MetaRebuilt {
+					t.Fatalf("%s, copy %d: %+v, %v instead of %v; %+v", when, i, seen, err, want, c.Recovery())
+				}
+				must(t, c.Close())
+			}
+		}
+		copies = slices.CompactFunc(copies, slices.Equal)
+	}
+	record := func(c *Cartridge, seed int) {
+		put(t, c, modelBlock(seed))
+		must(t, c.Sync(t.Context()))
+	}
+	c := mustOpen(t, worldDir, Options{FS: fsys})
+	record(c, 1)
+	record(c, 2)
+	must(t, c.SetAttributes(0, []Attribute{{ID: 0x806, Value: []byte("x")}}))
+	must(t, c.Close())
+	check("closed", []int{1, 2})
+	c = mustOpen(t, worldDir, Options{FS: fsys})
+	must(t, c.LocateObject(0, 1))
+	record(c, 3)
+	record(c, 4)
+	must(t, c.Close())
+	check("written over", []int{1, 3, 4})
+	c = mustOpen(t, worldDir, Options{FS: fsys})
+	must(t, c.Format([]int64{8 << 20, 8 << 20}))
+	must(t, c.LocateObject(1, 0))
+	record(c, 5)
+	check("formatted", nil, []int{5})
+	must(t, c.Format([]int64{8 << 20, 8 << 20, 8 << 20}))
+	must(t, c.LocateObject(2, 0))
+	record(c, 6)
+	must(t, c.Close())
+	check("formatted again", nil, nil, []int{6})
+}
+
+// TestCopyOfAnother: a copy that belongs to another cartridge is none.
+func TestCopyOfAnother(t *testing.T) {
+	mem, list := rotCartridge(t, true)
+	other, _ := rotCartridge(t, true)
+	must(t, mem.SetContent(copyName(worldDir), other.Content(copyName(worldDir))))
+	m := mem.Clone()
+	must(t, m.Remove(metaName(worldDir)))
+	inspectRot(t, "meta lost", m, list, 0, true)
+	c := mustOpen(t, worldDir, Options{FS: mem})
+	must(t, c.Close())
+	if !slices.Equal(mem.Content(copyName(worldDir)), mem.Content(metaName(worldDir))) {
+		t.Error("the copy is still that of another cartridge")
 	}
 }
 

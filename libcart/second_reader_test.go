@@ -22,8 +22,9 @@ import (
 // secondReader decodes a cartridge by FORMAT.md alone; it uses nothing of the
 // package. It lists what it finds and stops at what FORMAT.md does not allow.
 type secondReader struct {
-	dir string
-	out strings.Builder
+	dir    string
+	copied bool // there must be a copy of the meta file
+	out    strings.Builder
 }
 
 func crcOf(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
@@ -50,6 +51,11 @@ func (s *secondReader) meta() (ends [][3]uint64, err error) {
 	}
 	if string(b[:8]) != "VTL META" || num(b, 8, 4) != 1 || num(b, 12, 4) != uint64(len(b)) || num(b, len(b)-4, 4) != uint64(crcOf(b[:len(b)-4])) {
 		return nil, fmt.Errorf("meta: magic, version, length or CRC")
+	}
+	if twin, err := s.read("meta.copy"); err == nil && !bytes.Equal(twin, b) {
+		return nil, fmt.Errorf("meta.copy differs from meta")
+	} else if err != nil && s.copied {
+		return nil, err
 	}
 	s.say("meta: state %d flags %d kind %02X density %02X epochs from %d below %d capacity %d partitions %d of %d",
 		b[32], b[33], b[34], b[35], num(b, 36, 4), num(b, 40, 4), num(b, 60, 8), b[69], b[68])
@@ -254,7 +260,7 @@ func TestSecondReader(t *testing.T) {
 			// What is written now is as the page says, too.
 			dir := filepath.Join(t.TempDir(), "A")
 			write(t, dir)
-			if got, err := (&secondReader{dir: dir}).list(); err != nil {
+			if got, err := (&secondReader{dir: dir, copied: true}).list(); err != nil {
 				t.Errorf("written now: %v after\n%s", err, got)
 			}
 		})

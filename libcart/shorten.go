@@ -98,7 +98,7 @@ func (c *Cartridge) waitDisposed() {
 
 // tidy removes what a crash has left of files that were to be replaced.
 func (c *Cartridge) tidy() {
-	names := []string{metaName(c.dir)}
+	names := []string{metaName(c.dir), copyName(c.dir)}
 	for i := range c.meta.Partitions {
 		names = append(names, dataName(c.dir, uint8(i)))
 	}

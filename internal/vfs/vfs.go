@@ -97,28 +97,47 @@ type FS interface {
 // ReplaceFile writes a file so that after a crash either the old or the new
 // content is there, whole: a temporary file beside it, sync, rename, sync of the
 // directory. It is durable when it returns nil.
-func ReplaceFile(f FS, name string, data []byte, perm fs.FileMode) (err error) {
-	tmp := name + ".new"
-	w, err := f.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, perm)
+func ReplaceFile(f FS, name string, data []byte, perm fs.FileMode) error {
+	return ReplaceFiles(f, data, perm, name)
+}
+
+// ReplaceFiles is ReplaceFile of several files of one directory that get the same
+// content. All of it is on the disk before the first of them changes, and they
+// change in order; a crash may leave any of them as it was.
+func ReplaceFiles(f FS, data []byte, perm fs.FileMode, names ...string) (err error) {
+	written := 0
+	defer func() {
+		if err != nil {
+			for _, name := range names[:written] {
+				f.Remove(name + ".new")
+			}
+		}
+	}()
+	for _, name := range names {
+		written++
+		if err = writeFile(f, name+".new", data, perm); err != nil {
+			return err
+		}
+	}
+	for _, name := range names {
+		if err = f.Rename(name+".new", name); err != nil {
+			return err
+		}
+	}
+	return f.SyncDir(dir(names[0]))
+}
+
+// writeFile makes data the whole content of a file, durably but for its name.
+func writeFile(f FS, name string, data []byte, perm fs.FileMode) error {
+	w, err := f.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, perm)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			f.Remove(tmp)
-		}
-	}()
 	if _, err = w.WriteAt(data, 0); err == nil {
 		err = w.Sync()
 	}
 	if cerr := w.Close(); err == nil {
 		err = cerr
 	}
-	if err != nil {
-		return err
-	}
-	if err = f.Rename(tmp, name); err != nil {
-		return err
-	}
-	return f.SyncDir(dir(name))
+	return err
 }
