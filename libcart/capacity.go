@@ -79,6 +79,22 @@ func (c *Cartridge) ObjectAt(part uint8, offset int64) (uint64, error) {
 	return low, nil
 }
 
+// OffsetOf is the inverse: at which byte of its partition's recording an object begins.
+// EOD begins where the recording ends; what is behind it fails with ErrEndOfData, a
+// partition that is not there with ErrPartition. What is only in the drive buffer does
+// not count.
+func (c *Cartridge) OffsetOf(part uint8, object uint64) (int64, error) {
+	if int(part) >= len(c.parts) {
+		return 0, ErrPartition
+	}
+	p := c.parts[part]
+	if object > p.objects {
+		return 0, ErrEndOfData
+	}
+	at, err := c.offsetOf(p, object)
+	return at - format.DataHeaderSize, err
+}
+
 // Before returns how many bytes of the partition the recording takes before the
 // position, buffered blocks at their full length.
 func (c *Cartridge) Before() int64 {
