@@ -42,10 +42,13 @@ const (
 	// READ and WRITE DYNAMIC RUNTIME ATTRIBUTE, and what A3h/1Fh tells of wraps and hosts.
 	DynamicAttributes Capability = "dynamic-attributes"
 	WrapPositions     Capability = "wrap-positions"
+
+	// GENERATE and RECEIVE RECOMMENDED ACCESS ORDER.
+	AccessOrder Capability = "access-order"
 )
 
 var capabilities = []Capability{Compression, WORM, EarlyWarning, ProgrammableEW, AppendOnly, LBPReedSolomon,
-	LBPCRC32C, Partitions, Encryption, ValidateReserved, OpenModeSense, IgnorePF, MediumTypeReport, DynamicAttributes, WrapPositions}
+	LBPCRC32C, Partitions, Encryption, ValidateReserved, OpenModeSense, IgnorePF, MediumTypeReport, DynamicAttributes, WrapPositions, AccessOrder}
 
 // Drive is a drive model.
 type Drive struct {

@@ -65,6 +65,7 @@ func (d *Drive) withoutCommands() []string {
 	}{
 		{personality.Encryption, []string{"SECURITY PROTOCOL IN", "SECURITY PROTOCOL OUT"}},
 		{personality.WrapPositions, []string{wrapsAndHosts}},
+		{personality.AccessOrder, []string{generateOrder, receiveOrder}},
 		{personality.DynamicAttributes, []string{"READ DYNAMIC RUNTIME ATTRIBUTE", "READ DYNAMIC RUNTIME ATTRIBUTE, legacy",
 			"WRITE DYNAMIC RUNTIME ATTRIBUTE", "WRITE DYNAMIC RUNTIME ATTRIBUTE, legacy"}},
 	} {
@@ -136,12 +137,14 @@ var commands = scsi.Table[*Drive]{
 		spc.ReportSupportedOperationCodes[*Drive](),
 		spc.ReportSupportedTaskManagementFunctions[*Drive](),
 		spc.ReportTimestamp[*Drive](),
+		action(0x1D, cmd(receiveOrder, "IBM GA32-0928 5.2.24", in, loaded, (*Drive).receiveAccessOrder, 0x9F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x07, ctl))[0],
 		spc.ReadDynamicAttribute[*Drive](),
 		lasting(action(0x1F, shared(cmd(wrapsAndHosts, "IBM GA32-0928 5.2.20", in, nothing, (*Drive).readWrapsOrHosts, 0x1F, 0xFF, 0x07, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0, ctl))))[0],
 	},
 	0xA4: rows{
 		spc.SetIdentifyingInformation[*Drive](),
 		spc.SetTimestamp[*Drive](),
+		action(0x1D, cmd(generateOrder, "IBM GA32-0928 5.2.4", out, loaded, (*Drive).generateAccessOrder, 0x1F, 0x07, 0x07, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0, ctl))[0],
 		spc.WriteDynamicAttribute[*Drive](),
 	},
 	0xB5: cmd("SECURITY PROTOCOL OUT", "SPC-4 6.38", out, nothing, (*Drive).securityProtocolOut, 0xFF, 0xFF, 0xFF, 0x80, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0, ctl),

@@ -75,6 +75,7 @@ var allocations = map[string]allocation{
 	"READ DYNAMIC RUNTIME ATTRIBUTE":                       {[]byte{0xA3, 0x1E, 0, 0, 0xFF, 0xFF, 0, 0, 0, 0, 0, 0}, 6, 4},
 	"READ DYNAMIC RUNTIME ATTRIBUTE, legacy":               {[]byte{0xD1, 0, 0, 0, 0xFF, 0xFF, 0, 0, 0, 0, 0, 0}, 6, 4},
 	"READ END OF WRAP POSITION, READ LOGGED-IN HOST TABLE": {[]byte{0xA3, 0x1F, 0x01, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 6, 4},
+	receiveOrder:                                           {[]byte{0xA3, 0x1D, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 6, 4},
 }
 
 // withoutAllocation are the commands whose data have a length of their own, or that

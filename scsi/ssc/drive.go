@@ -100,6 +100,7 @@ type Drive struct {
 	codec     codecChoice
 	alerts    page.TapeAlerts
 	overwrite overwrite
+	order     accessOrder // of RECEIVE RECOMMENDED ACCESS ORDER
 	crypt     encryption
 	proposed  *partitioning    // checked, before MODE SELECT commits it
 	last      libcart.Counters // of the last medium

@@ -57,8 +57,8 @@ func (d *Drive) ibmSense(t *scsi.Task) []byte {
 	b[40-first] |= flag(c.Partitions() > 1, 0x40)
 	binary.BigEndian.PutUint32(b[45-first:], uint32(min(p.Object, 0xFFFFFFFF)))
 	if m.model != nil && m.model.Wraps > 0 {
-		share := max(c.Capacity(p.Partition).Max*int64(c.Partitions())/int64(m.model.Wraps), 1)
-		wrap := c.Before() / share
+		tape := d.layout()
+		wrap := tape.at(p.Partition, c.Before()).wrap
 		b[29-first] = byte(wrap)
 		b[36-first] |= flag(wrap > 0xFF, 0x08)
 	}

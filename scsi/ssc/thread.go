@@ -29,6 +29,7 @@ func (d *Drive) thread() error {
 	}
 	m.memoryOnly, m.lost, m.appendKnown, m.changed, m.warned, m.dirty = false, false, false, false, false, false
 	d.overwrite.cancel()
+	d.order = accessOrder{}
 	if m.info.Kind == libcart.Cleaning {
 		d.clean(c)
 		return c.Close()
@@ -90,6 +91,7 @@ func (d *Drive) unthread(hold bool) error {
 	m.cart = nil
 	d.demounted()
 	d.overwrite.cancel()
+	d.order = accessOrder{}
 	d.publish()
 	if merr := d.remember(); merr != nil {
 		d.log.Error("the drive's memory was not saved", "err", merr)

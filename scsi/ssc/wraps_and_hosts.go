@@ -87,19 +87,12 @@ func (d *Drive) readEndOfWrapPosition(t *scsi.Task) error {
 // wraps are the wraps that hold something, in order; the first of a partition also
 // when that is empty.
 func (d *Drive) wraps() (l []wrap, err error) {
-	c := d.in.cart
-	whole := int64(1)
-	if m := d.in.model; m != nil && m.Wraps > 0 {
-		whole = int64(m.Wraps)
-	}
-	size := max(d.whole().Max/whole, 1)
-	number := uint16(0)
-	for p := range c.Partitions() {
+	c, tape := d.in.cart, d.layout()
+	for p, share := range tape.share {
 		k := c.Capacity(uint8(p))
-		share := uint16(min(max((k.Max+size/2)/size, 1), whole))
 		for i := range share {
-			end := int64(i+1) * size
-			w := wrap{number: number + i, partition: uint8(p)}
+			end := int64(i+1) * tape.size
+			w := wrap{number: tape.first[p] + i, partition: uint8(p)}
 			if end >= k.Used || i == share-1 {
 				end = k.Used
 			}
@@ -111,7 +104,6 @@ func (d *Drive) wraps() (l []wrap, err error) {
 				break
 			}
 		}
-		number += share
 	}
 	return l, nil
 }
