@@ -76,14 +76,20 @@ func decodeStatusQuery(cdb []byte) (statusQuery, error) {
 	return q, nil
 }
 
-// beyond reports whether there are elements of the kind, all before the start.
+// beyond reports whether there are elements of the kind, all before the start. Right
+// behind the last is not beyond: a program that asks for so many elements at a time
+// goes on there, and what it gets is a report of none.
 func (q *statusQuery) beyond(l *layout) bool {
+	some := false
 	for _, t := range l.order {
 		if (q.kind == AllElements || q.kind == t) && l.count[t] > 0 {
-			return true
+			if int(q.start) == int(l.first[t])+l.count[t] {
+				return false
+			}
+			some = true
 		}
 	}
-	return false
+	return some
 }
 
 // statusReport is the elements that a query meets, and what is needed to
