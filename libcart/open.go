@@ -20,8 +20,25 @@ func lockName(dir string) string { return filepath.Join(dir, "lock") }
 
 // Open opens the cartridge in dir, recovers what a crash has left, and stands at
 // the beginning of partition 0. It returns ErrInUse, ErrVersion or ErrDamaged;
-// an error that is fs.ErrNotExist when there is none.
-func Open(dir string, o Options) (_ *Cartridge, err error) {
+// an error that is fs.ErrNotExist when there is none. On a long recording whose
+// index is lost it takes long; Begin and Finish are for whoever cannot wait.
+func Open(dir string, o Options) (*Cartridge, error) {
+	g, err := Begin(dir, o)
+	if err != nil {
+		return nil, err
+	}
+	return g.Finish(noContext)
+}
+
+// Opening is a cartridge that is held, of which is known what it is, and whose
+// recording has not been looked at. It ends with Finish, or with Close.
+type Opening struct {
+	c    *Cartridge
+	work work
+}
+
+// Begin begins to open the cartridge in dir: what of Open is over at once.
+func Begin(dir string, o Options) (_ *Opening, err error) {
 	c := newCartridge(dir, o)
 	defer func() {
 		if err != nil {
@@ -39,6 +56,29 @@ func Open(dir string, o Options) (_ *Cartridge, err error) {
 	if !o.ReadOnly {
 		c.tidy()
 	}
+	return &Opening{c: c}, nil
+}
+
+// Info returns what the cartridge is, by the cartridge memory alone.
+func (g *Opening) Info() Info { return g.c.Info() }
+
+// Progress returns how much of the work of Finish is done. It may be called by
+// any goroutine; the work is 0 when there is little of it, or nothing is known yet.
+func (g *Opening) Progress() (done, work int64) { return g.work.done.Load(), g.work.total.Load() }
+
+// Close releases the cartridge of an Opening that is not to be finished.
+func (g *Opening) Close() error { return g.c.closeFiles() }
+
+// Finish does the rest of Open. When ctx ends first it stops, with an error that
+// is its cause, and has released the cartridge, as after any other error.
+func (g *Opening) Finish(ctx context.Context) (_ *Cartridge, err error) {
+	c := g.c
+	defer func() {
+		if err != nil {
+			_ = c.closeFiles()
+		}
+	}()
+	g.work.ctx = ctx
 	c.loadCounters()
 	c.queue.null = c.Kind() == Null
 	c.recovery.Clean = c.meta.State == format.Closed
@@ -57,16 +97,29 @@ func Open(dir string, o Options) (_ *Cartridge, err error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := c.recoverPartition(p, closed); err != nil {
+	}
+	ends := make([]int64, len(c.parts)) // of the work for each
+	var bulk int64
+	for i, p := range c.parts {
+		bulk += p.bulk()
+		ends[i] = bulk
+	}
+	g.work.total.Store(bulk)
+	for i, p := range c.parts {
+		p.work = &g.work
+		err := c.recoverPartition(p, closed)
+		p.work = nil
+		if err != nil {
 			return nil, err
 		}
+		g.work.passed(ends[i] - g.work.base)
 	}
 	c.written = c.meta.State == format.Written
 	if c.secondhand {
 		for _, p := range c.parts {
 			c.meta.NextEpoch = max(c.meta.NextEpoch, p.epoch+epochMargin)
 		}
-		if !o.ReadOnly {
+		if !c.opts.ReadOnly {
 			if err := c.storeMeta(); err != nil {
 				c.unwritable(err)
 			}
@@ -77,7 +130,7 @@ func Open(dir string, o Options) (_ *Cartridge, err error) {
 	}
 	c.counters.Loads++
 	if c.recovery.Note != "" {
-		c.log.Warn("cartridge recovered", "cartridge", dir, "what", c.recovery.Note)
+		c.log.Warn("cartridge recovered", "cartridge", c.dir, "what", c.recovery.Note)
 	}
 	return c, nil
 }

@@ -43,6 +43,8 @@ type partition struct {
 	// cached is the part of the data file that is kept in the page cache.
 	cached struct{ from, to int64 }
 
+	work *work // while it is recovered, else nil
+
 	room room // what is reserved on the file system
 
 	// page is the part of the index that was read last; only the owner uses it.

@@ -45,6 +45,10 @@ func (c *Cartridge) recoverPartition(p *partition, closed bool) error {
 			return c.cutTail(p, size)
 		}
 	}
+	indexSize, err := p.index.Size()
+	if err != nil {
+		return err
+	}
 	most := uint64(1) << 62
 	if closed {
 		most = m.Objects
@@ -53,6 +57,7 @@ func (c *Cartridge) recoverPartition(p *partition, closed bool) error {
 	if err != nil {
 		return err
 	}
+	p.work.passed(indexSize)
 	p.indexed, p.objects, p.end, p.filemarks = at.object, at.object, at.offset, at.filemarks
 	p.durable, p.durableObjects = at.offset, at.object
 	known = max(known, at.offset)
@@ -66,6 +71,7 @@ func (c *Cartridge) recoverPartition(p *partition, closed bool) error {
 			return err
 		}
 	}
+	p.work.passed(size)
 	if closed || at.object == 0 && !at.marked && size > format.DataHeaderSize {
 		c.recovery.IndexRebuilt = true
 		c.note("%s was rebuilt from object %d on", p.index.Name(), at.object)
@@ -74,6 +80,7 @@ func (c *Cartridge) recoverPartition(p *partition, closed bool) error {
 	if err := c.follow(p, at, known, size, closed); err != nil {
 		return err
 	}
+	p.work.passed(size)
 	return c.cutTail(p, size)
 }
 
@@ -130,6 +137,9 @@ func (p *partition) checkIndex(most uint64) (place, error) {
 	b := make([]byte, min(1<<20, max(size, format.EntrySize)/format.EntrySize*format.EntrySize))
 	var last format.Entry
 	for {
+		if err := p.work.to(format.EntryOffset(at.object)); err != nil {
+			return at, err
+		}
 		n, err := p.index.ReadAt(b, format.EntryOffset(at.object))
 		if err != nil && err != io.EOF {
 			break // an unreadable index is a damaged one
@@ -198,6 +208,9 @@ func (c *Cartridge) trimIndex(p *partition, at place) error {
 func (p *partition) watermark(at place, known, size int64) (int64, error) {
 	var r format.Record
 	for at.offset < size {
+		if err := p.work.to(at.offset); err != nil {
+			return known, err
+		}
 		if p.header(&r, at.offset) != nil || !at.follows(&r) {
 			found, err := p.resync(at, size, &r)
 			if err != nil || !found {
@@ -216,6 +229,9 @@ func (c *Cartridge) follow(p *partition, at place, known, size int64, closed boo
 	m := &c.meta.Partitions[p.number]
 	var r format.Record
 	for {
+		if err := p.work.to(at.offset); err != nil {
+			return err
+		}
 		if closed && at.offset >= known {
 			break
 		}

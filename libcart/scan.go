@@ -76,6 +76,9 @@ func (p *partition) resync(at place, limit int64, r *format.Record) (bool, error
 	chunk := min(1<<20, max((limit-at.offset+4095)&^4095, 4096))
 	b := make([]byte, chunk+format.RecordSize)
 	for off := at.offset + format.Align; off < limit; off += chunk {
+		if err := p.work.to(off); err != nil {
+			return false, err
+		}
 		n, err := p.data.ReadAt(b, off)
 		if err != nil && err != io.EOF {
 			// An unreadable spot of the disk: go on behind it, page by page.
