@@ -57,7 +57,7 @@ func (c Changer) Inventory() (v Inventory, err error) {
 	if _, err := c.inquiry(8); err != nil {
 		return v, err
 	}
-	page, err := c.do("MODE SENSE 1Dh", []byte{0x1A, 8, 0x1D, 0, 0xFF, 0}, nil, 0xFF)
+	page, err := c.again("MODE SENSE 1Dh", []byte{0x1A, 8, 0x1D, 0, 0xFF, 0}, 0xFF)
 	if err != nil {
 		return v, err
 	}
@@ -102,6 +102,20 @@ func (c Changer) Inventory() (v Inventory, err error) {
 		v.Bays = append(v.Bays, b)
 	}
 	return v, nil
+}
+
+// again sends a command that the program sends again when it fails: the first ones,
+// which meet the unit attention conditions.
+func (c Changer) again(what string, cdb []byte, in int) (data []byte, err error) {
+	for range 5 {
+		var code string
+		data, code, err = c.try(cdb, nil, in)
+		if err != nil || code == good {
+			return data, err
+		}
+		err = fmt.Errorf("%s: % X: %s", what, cdb, code)
+	}
+	return nil, err
 }
 
 // elements reads the status of all elements of a type, a thousand at a time.

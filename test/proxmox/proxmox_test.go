@@ -50,7 +50,6 @@ func TestLibraries(t *testing.T) {
 		t.Run(model, func(t *testing.T) {
 			t.Parallel()
 			u, drives := newShelf(t).library(model, p, 12, 1, "PBS001L8", "PBS002L8", "PBS003L8")
-			u.settle(t)
 			if err := LibraryStory(u, "PBS001L8", "VTL0000012", func() error {
 				d := newUnit(drives[12].Unit())
 				o, err := open(d)
@@ -76,7 +75,6 @@ func TestManySlots(t *testing.T) {
 		t.Run(fmt.Sprint(slots), func(t *testing.T) {
 			t.Parallel()
 			u, _ := newShelf(t).library("ibm-03584", p, slots, 3, "PBS001L8")
-			u.settle(t)
 			v, err := OpenChanger(u).Inventory()
 			if err != nil {
 				t.Fatal(err)

@@ -61,17 +61,6 @@ func (u unit) Do(cdb, out []byte, in int) (r ltfs.Reply, err error) {
 	return r, nil
 }
 
-// settle takes the unit attention conditions that wait, as the kernel's drivers do.
-func (u unit) settle(t *testing.T) {
-	t.Helper()
-	for range 8 {
-		if r, _ := u.Do([]byte{0, 0, 0, 0, 0, 0}, nil, 0); len(r.Sense) < 3 || r.Sense[2]&0xF != 6 {
-			return
-		}
-	}
-	t.Fatal("unit attention conditions without end")
-}
-
 // shelf is a place for cartridges in memory.
 type shelf struct {
 	fs *vfs.Memory
