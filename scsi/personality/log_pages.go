@@ -101,68 +101,21 @@ var logPages = map[string]page.Log{
 		Code: 0x12, Name: "TapeAlert Response", Clause: "ADC-3 6.1.3", Params: []page.Param{binary(0, 8, "Flags 01h to 40h")},
 	},
 	"14": {
-		Code: 0x14, Name: "Device Statistics", Clause: "SSC-4 8.2.4", Params: slices.Concat(
-			counters(0x0000, 4, "Lifetime media loads", "Lifetime cleaning operations", "Lifetime power on hours",
-				"Lifetime medium motion hours", "Lifetime meters of tape processed",
-				"Motion hours at last incompatible load", "Power on hours at last temperature condition",
-				"Power on hours at last power consumption condition", "Motion hours since last cleaning",
-				"Motion hours since second to last cleaning", "Motion hours since third to last cleaning",
-				"Power on hours at last forced reset", "Lifetime power cycles", "Media loads since last parameter reset",
-				"Hard write errors", "Hard read errors"),
-			[]page.Param{
-				binary(0x0010, 6, "Duty cycle sample time"), binary(0x0011, 1, "Read duty cycle"),
-				binary(0x0012, 1, "Write duty cycle"), binary(0x0013, 1, "Activity duty cycle"),
-				binary(0x0014, 1, "Volume not present duty cycle"), binary(0x0015, 1, "Ready duty cycle"),
-				ascii(0x0040, 12, "Drive manufacturer's serial number"), ascii(0x0041, 12, "Drive serial number"),
-				binary(0x0080, 1, "Medium removal prevented"),
-				binary(0x0081, 1, "Maximum recommended mechanism temperature exceeded"),
-			}),
+		Code: 0x14, Name: "Device Statistics", Clause: "SSC-4 8.2.4", Resettable: true, Params: deviceStatistics(),
 	},
-	"16": {Code: 0x16, Name: "Tape Diagnostic Data", Clause: "SSC-4 8.2.5"},
-	"17": {
-		Code: 0x17, Name: "Volume Statistics", Clause: "SSC-4 8.2.6", Params: []page.Param{
-			binary(0x0000, 1, "Page valid"),
-			counter(0x0001, 4, "Thread count"),
-			counter(0x0002, 8, "Total data sets written"),
-			counter(0x0003, 4, "Total write retries"),
-			counter(0x0004, 2, "Total unrecovered write errors"),
-			counter(0x0005, 2, "Total suspended writes"),
-			counter(0x0006, 2, "Total fatal suspended writes"),
-			counter(0x0007, 8, "Total data sets read"),
-			counter(0x0008, 4, "Total read retries"),
-			counter(0x0009, 2, "Total unrecovered read errors"),
-			counter(0x000C, 2, "Last mount unrecovered write errors"),
-			counter(0x000D, 2, "Last mount unrecovered read errors"),
-			counter(0x000E, 4, "Last mount megabytes written"),
-			counter(0x000F, 4, "Last mount megabytes read"),
-			counter(0x0010, 8, "Lifetime megabytes written"),
-			counter(0x0011, 8, "Lifetime megabytes read"),
-			counter(0x0012, 2, "Last load write compression ratio"),
-			counter(0x0013, 2, "Last load read compression ratio"),
-			binary(0x0014, 6, "Medium mount time"),
-			binary(0x0015, 6, "Medium ready time"),
-			binary(0x0016, 4, "Total native capacity"),
-			binary(0x0017, 4, "Total used native capacity"),
-			binary(0x0018, 4, "Volume native capacity design"),
-			binary(0x0019, 1, "Volume life remaining"),
-			ascii(0x0040, 32, "Volume serial number"),
-			ascii(0x0041, 8, "Tape lot identifier"),
-			ascii(0x0042, 32, "Volume barcode"),
-			ascii(0x0043, 8, "Volume manufacturer"),
-			ascii(0x0044, 4, "Volume license code"),
-			ascii(0x0045, 9, "Volume personality"),
-			binary(0x0080, 1, "Write protect"),
-			binary(0x0081, 1, "WORM"),
-			binary(0x0082, 1, "Maximum recommended tape path temperature exceeded"),
-			counter(0x0101, 4, "Beginning of medium passes"),
-			counter(0x0102, 4, "Middle of tape passes"),
-			binary(0x0200, 0, "Logical position of first encrypted logical object"),
-			binary(0x0201, 0, "Logical position of first unencrypted logical object after the first encrypted one"),
-			binary(0x0202, 0, "Native capacity of partitions"),
-			binary(0x0203, 0, "Used native capacity of partitions"),
-			binary(0x0204, 0, "Remaining native capacity to early warning of partitions"),
-		},
+	"14/ibm": {
+		Code: 0x14, Name: "Device Statistics", Clause: "SSC-4 8.2.4", Resettable: true,
+		Params: append(deviceStatistics(), binary(0x1000, 0, "Medium motion hours by medium type")),
 	},
+	"14/ibm9": {
+		Code: 0x14, Name: "Device Statistics", Clause: "SSC-4 8.2.4", Resettable: true,
+		Params: append(deviceStatistics(), binary(0x1000, 0, "Medium motion hours by medium type"),
+			page.Param{Code: 0xF001, Name: "Firmware medium optimization version", Length: 1, Control: page.ControlBinary, Default: 1}),
+	},
+	"16":    {Code: 0x16, Name: "Tape Diagnostic Data", Clause: "SSC-4 8.2.5"},
+	"17":    volumeStatistics(0),
+	"17/01": volumeStatistics(1),
+	"17/02": volumeStatistics(2),
 	"18": {
 		Code: 0x18, Name: "Protocol Specific Port", Clause: "SPC-4 7.3.15",
 		Params: []page.Param{{Code: 1, Name: "Port", Length: 4, Control: page.ControlBinary, Data: []byte{5, 0, 0, 0}}},
@@ -171,7 +124,7 @@ var logPages = map[string]page.Log{
 		Code: 0x1A, Name: "Power Condition Transitions", Clause: "SPC-4 7.3.14",
 		Params: []page.Param{counter(1, 4, "Accumulated transitions to active"), counter(4, 4, "Accumulated transitions to idle_c")},
 	},
-	"1B": {Code: 0x1B, Name: "Data Compression", Clause: "SSC-4 8.2.7", Params: compressionParams(true)},
+	"1B": {Code: 0x1B, Name: "Data Compression", Clause: "SSC-4 8.2.7", Params: compressionParams(page.ControlBinary)},
 	"2E": page.TapeAlertLog(),
 	"30": {
 		Code: 0x30, Name: "Tape Usage", Clause: "IBM GA32-0928", Params: []page.Param{
@@ -187,7 +140,7 @@ var logPages = map[string]page.Log{
 			"Partition 0 remaining capacity", "Partition 1 remaining capacity",
 			"Partition 0 maximum capacity", "Partition 1 maximum capacity"),
 	},
-	"32": {Code: 0x32, Name: "Data Compression", Clause: "IBM GA32-0928", Resettable: true, Params: compressionParams(false)},
+	"32": {Code: 0x32, Name: "Data Compression", Clause: "IBM GA32-0928", Resettable: true, Params: compressionParams(page.ControlCounter)},
 	"33": {
 		Code: 0x33, Name: "Device Write Errors", Clause: "IBM GA32-0928", Resettable: true, ResetByRead: true,
 		Params: counters(0, 2, slices.Repeat([]string{"Write errors"}, 0x12)...),
@@ -237,14 +190,89 @@ var logPages = map[string]page.Log{
 	"15": {Code: 0x15, Name: "Service Buffers Information", Clause: "ADC-3 6.1.6"},
 }
 
+// deviceStatistics are the parameters of log page 14h, SSC-4 8.2.4.
+func deviceStatistics() []page.Param {
+	var l []page.Param
+	for i, name := range []string{
+		"Lifetime media loads", "Lifetime cleaning operations", "Lifetime power on hours",
+		"Lifetime medium motion hours", "Lifetime meters of tape processed",
+		"Motion hours at last incompatible load", "Power on hours at last temperature condition",
+		"Power on hours at last power consumption condition", "Motion hours since last cleaning",
+		"Motion hours since second to last cleaning", "Motion hours since third to last cleaning",
+		"Power on hours at last forced reset", "Lifetime power cycles", "Media loads since last parameter reset",
+		"Hard write errors", "Hard read errors",
+	} {
+		l = append(l, binary(uint16(i), 4, name))
+	}
+	return append(l,
+		binary(0x0010, 6, "Duty cycle sample time"), binary(0x0011, 1, "Read duty cycle"),
+		binary(0x0012, 1, "Write duty cycle"), binary(0x0013, 1, "Activity duty cycle"),
+		binary(0x0014, 1, "Volume not present duty cycle"), binary(0x0015, 1, "Ready duty cycle"),
+		ascii(0x0040, 12, "Drive manufacturer's serial number"), ascii(0x0041, 12, "Drive serial number"),
+		binary(0x0080, 1, "Medium removal prevented"),
+		binary(0x0081, 1, "Maximum recommended mechanism temperature exceeded"))
+}
+
+// volumeStatistics is log page 17h: subpage 0 of the volume that was loaded last, 1 and
+// 2 of those before.
+func volumeStatistics(subpage uint8) page.Log {
+	return page.Log{
+		Code: 0x17, Subpage: subpage, Name: "Volume Statistics", Clause: "SSC-4 8.2.6", Params: []page.Param{
+			binary(0x0000, 1, "Page valid"),
+			binary(0x0001, 4, "Thread count"),
+			binary(0x0002, 8, "Total data sets written"),
+			binary(0x0003, 4, "Total write retries"),
+			binary(0x0004, 2, "Total unrecovered write errors"),
+			binary(0x0005, 2, "Total suspended writes"),
+			binary(0x0006, 2, "Total fatal suspended writes"),
+			binary(0x0007, 8, "Total data sets read"),
+			binary(0x0008, 4, "Total read retries"),
+			binary(0x0009, 2, "Total unrecovered read errors"),
+			binary(0x000C, 2, "Last mount unrecovered write errors"),
+			binary(0x000D, 2, "Last mount unrecovered read errors"),
+			binary(0x000E, 4, "Last mount megabytes written"),
+			binary(0x000F, 4, "Last mount megabytes read"),
+			binary(0x0010, 8, "Lifetime megabytes written"),
+			binary(0x0011, 8, "Lifetime megabytes read"),
+			binary(0x0012, 2, "Last load write compression ratio"),
+			binary(0x0013, 2, "Last load read compression ratio"),
+			binary(0x0014, 6, "Medium mount time"),
+			binary(0x0015, 6, "Medium ready time"),
+			binary(0x0016, 4, "Total native capacity"),
+			binary(0x0017, 4, "Total used native capacity"),
+			binary(0x0018, 4, "Volume native capacity design"),
+			binary(0x0019, 1, "Volume life remaining"),
+			ascii(0x0040, 32, "Volume serial number"),
+			ascii(0x0041, 8, "Tape lot identifier"),
+			ascii(0x0042, 32, "Volume barcode"),
+			ascii(0x0043, 8, "Volume manufacturer"),
+			ascii(0x0044, 4, "Volume license code"),
+			ascii(0x0045, 9, "Volume personality"),
+			binary(0x0080, 1, "Write protect"),
+			binary(0x0081, 1, "WORM"),
+			binary(0x0082, 1, "Maximum recommended tape path temperature exceeded"),
+			binary(0x0101, 4, "Beginning of medium passes"),
+			binary(0x0102, 4, "Middle of tape passes"),
+			binary(0x0200, 0, "Logical position of first encrypted logical object"),
+			binary(0x0201, 0, "Logical position of first unencrypted logical object after the first encrypted one"),
+			binary(0x0202, 0, "Native capacity of partitions"),
+			binary(0x0203, 0, "Used native capacity of partitions"),
+			binary(0x0204, 0, "Remaining native capacity to early warning of partitions"),
+		},
+	}
+}
+
 // compressionParams are the parameters of log pages 1Bh and 32h, SSC-4 8.2.7.
-func compressionParams(enabled bool) []page.Param {
+func compressionParams(control uint8) []page.Param {
 	l := append(counters(0, 2, "Read compression ratio x 100", "Write compression ratio x 100"), counters(2, 4,
 		"Megabytes transferred to initiator", "Bytes transferred to initiator",
 		"Megabytes read from tape", "Bytes read from tape",
 		"Megabytes transferred from initiator", "Bytes transferred from initiator",
 		"Megabytes written to tape", "Bytes written to tape")...)
-	if enabled {
+	for i := range l {
+		l[i].Control = control
+	}
+	if control == page.ControlBinary { // the page of the standard
 		l = append(l, binary(0x100, 1, "Data compression enabled"))
 	}
 	return l

@@ -45,6 +45,23 @@ var vpdPages = map[string]page.VPD{
 			page.ASCII(28, 12, "BRICK SERIAL NUMBER", "", page.Fixed),
 		},
 	},
+	"C2/ibm": {
+		Code: 0xC2, Name: "Drive Bar Codes", Clause: "IBM GA32-0928 6.3.16", Length: 0x1A, Fields: page.Fields{
+			page.Uint8(4, "BAR CODE DESIGNATOR", 0x00, page.Fixed), // 11S
+			page.Uint8(6, "DATA IDENTIFIER LENGTH", 3, page.Fixed),
+			page.Uint8(7, "BAR CODE VALUE LENGTH", 0x16, page.Fixed),
+			page.ASCII(8, 3, "DATA IDENTIFIER", "11S", page.Fixed),
+			page.ASCII(11, 7, "DRIVE BRICK PART NUMBER", "0000000", page.Fixed),
+			page.ASCII(18, 12, "BRICK SERIAL NUMBER", "", page.Fixed),
+		},
+	},
+	"C3/ibm": {
+		Code: 0xC3, Name: "Subcomponent Version List", Clause: "IBM GA32-0928 6.3.17", Length: 0x04, Fields: page.Fields{
+			page.Uint16(4, "SUBCOMPONENT DESIGNATOR", 0x0000, page.Fixed), // dynamic braking
+			page.Uint8(6, "SUBCOMPONENT LENGTH", 1, page.Fixed),
+			page.Uint8(7, "SUBCOMPONENT VERSION", 1, page.Fixed),
+		},
+	},
 	"C0/hp": hpComponent(0xC0, "Firmware"),
 	"C1/hp": hpComponent(0xC1, "Hardware"),
 	"C2/hp": hpComponent(0xC2, "PCA"),

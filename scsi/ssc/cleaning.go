@@ -18,4 +18,5 @@ func (d *Drive) clean(c *libcart.Cartridge) {
 	}
 	d.alerts.Clear(alertCleanNow, alertCleanPeriodic, alertCleanerUsedUp, alertInvalidCleaner)
 	d.stats.cleanings++
+	d.cleanedAt = d.processed()
 }

@@ -44,7 +44,7 @@ type Options struct {
 	// Trace is told of each finished command; see scsi.Options.
 	Trace func(scsi.Trace)
 
-	// BufferSize bounds the drive buffer in bytes; 0 is libcart's default.
+	// BufferSize bounds the drive buffer in bytes; 0 is 64 MiB.
 	BufferSize int64
 
 	// Codec and Adaptive choose how blocks are compressed while the initiator
@@ -107,6 +107,10 @@ type Drive struct {
 	past      libcart.Counters // of all media that are not in the drive any more
 	zero      map[uint8]tally  // what resettable log pages count from, by page code
 	mounted   tally            // when the medium was loaded
+	mountedAt time.Time
+	volume    map[uint16]page.Value         // log page 17h of the loaded volume, by parameter code
+	volumes   [mountsKept]map[uint16][]byte // the same of those that were unloaded, the last first
+	cleanedAt uint64                        // processed() when a cleaning cartridge was used
 	stats     stats
 	started   time.Time
 	streamed  time.Time // until when the tape is busy with what was moved, see pace
@@ -150,6 +154,7 @@ type stats struct {
 // tally is a state of what log pages count.
 type tally struct {
 	libcart.Counters
+	loads                   uint64
 	writeErrors, readErrors uint64
 }
 

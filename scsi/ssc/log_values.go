@@ -47,13 +47,16 @@ func (d *Drive) whole() (c libcart.Capacity) {
 	return c
 }
 
-// ratio is a compression ratio x 100.
+// ratio is a compression ratio x 100; 0 when nothing was moved.
 func ratio(host, stored uint64) uint64 {
 	if stored == 0 {
-		return 100
+		return uint64(flag(host > 0, 100))
 	}
 	return host * 100 / stored
 }
+
+// roundedUp is a number of bytes in units of 10^6, a part of one counted as one.
+func roundedUp(bytes uint64) uint64 { return (bytes + mega - 1) / mega }
 
 // unlessLoaded is v with a medium, else all ones: unknown.
 func (d *Drive) unlessLoaded(v func() uint64) func() uint64 {
@@ -106,11 +109,33 @@ func (d *Drive) bindSequentialAccess(l *page.Logs) {
 	l.BindCounter(0x0C, 0, 0x0005, d.unlessLoaded(func() uint64 { c := here(); return uint64(c.Max-c.EarlyWarning) / mega }))
 	l.BindCounter(0x0C, 0, 0x0006, d.unlessLoaded(func() uint64 { return uint64(here().EarlyWarning) / mega }))
 	l.BindCounter(0x0C, 0, 0x0007, d.unlessLoaded(func() uint64 { return uint64(d.in.cart.Before()) / mega }))
-	l.BindCounter(0x0C, 0, 0x0008, d.unlessLoaded(func() uint64 { _, n := d.in.cart.BytesInBuffer(); return n / mega }))
+	l.BindCounter(0x0C, 0, 0x0008, d.unlessLoaded(func() uint64 { return d.bufferBound() / mega }))
 	l.BindCounter(0x0C, 0, 0x0100, func() uint64 { return uint64(flag(d.alerts.Active()&(3<<(alertCleanNow-1)) != 0, 1)) })
+	l.BindCounter(0x0C, 0, 0x8000, func() uint64 { return (d.processed() - d.cleanedAt) / mega })
 	l.BindCounter(0x0C, 0, 0x8001, func() uint64 { return d.stats.loads })
 	l.BindCounter(0x0C, 0, 0x8002, func() uint64 { return d.stats.cleanings })
 	l.BindCounter(0x0C, 0, 0x8003, d.poweredOn)
+}
+
+// defaultBufferSize is the size of the drive buffer in bytes unless Options say.
+const defaultBufferSize = 64 << 20
+
+// bufferBound is how many bytes the drive buffer may hold.
+func (d *Drive) bufferBound() uint64 {
+	if d.opt.BufferSize > 0 {
+		return uint64(d.opt.BufferSize)
+	}
+	return defaultBufferSize
+}
+
+// processed is how many bytes went to and came from all media since the drive
+// started, after compression.
+func (d *Drive) processed() uint64 {
+	c := d.past
+	if d.in.loaded() {
+		c = add(c, d.in.cart.Counters())
+	}
+	return c.StoredBytesWritten + c.StoredBytesRead
 }
 
 // deviceStatus is the very high frequency data of log page 11h, ADC-3 6.1.2.2.
@@ -164,28 +189,46 @@ var cartridgeTypes = map[uint8]byte{
 }
 
 func (d *Drive) bindDeviceStatistics(l *page.Logs) {
-	hours := func() uint64 { return d.poweredOn() / 3600 }
+	hours := func() uint64 { return (d.poweredOn() + 3599) / 3600 }
 	l.BindCounter(0x14, 0, 0x0000, func() uint64 { return d.stats.loads })
 	l.BindCounter(0x14, 0, 0x0001, func() uint64 { return d.stats.cleanings })
 	l.BindCounter(0x14, 0, 0x0002, hours)
 	l.BindCounter(0x14, 0, 0x000C, func() uint64 { return d.stats.starts })
-	l.BindCounter(0x14, 0, 0x000D, func() uint64 { return d.stats.loads })
-	l.BindCounter(0x14, 0, 0x000E, func() uint64 { return d.stats.writeErrors })
-	l.BindCounter(0x14, 0, 0x000F, func() uint64 { return d.stats.readErrors })
+	l.BindCounter(0x14, 0, 0x000D, func() uint64 { return d.stats.loads - d.zero[0x14].loads })
+	l.BindCounter(0x14, 0, 0x000E, func() uint64 { return d.stats.writeErrors - d.zero[0x14].writeErrors })
+	l.BindCounter(0x14, 0, 0x000F, func() uint64 { return d.stats.readErrors - d.zero[0x14].readErrors })
 	serial := page.Text(func() string { return rightJustified(d.opt.Serial, 12) })
 	l.Bind(0x14, 0, 0x0040, serial)
 	l.Bind(0x14, 0, 0x0041, serial)
 	l.BindCounter(0x14, 0, 0x0080, func() uint64 { return uint64(flag(d.RemovalPrevented(), 1)) })
+	l.Bind(0x14, 0, 0x1000, page.Opaque(d.motionHours))
+}
+
+// motionHours has a descriptor for each medium that the drive can use, IBM GA32-0928
+// 6.4.12.3.2: its codes, and the hours of motion, which are not counted.
+func (d *Drive) motionHours() []byte {
+	var b []byte
+	for _, m := range d.model.MediaByDensity() {
+		kinds := []string{personality.KindData}
+		if m.WORM && d.model.Has(personality.WORM) {
+			kinds = append(kinds, personality.KindWORM)
+		}
+		for _, kind := range kinds {
+			b = append(b, 0, 0, m.Density, d.model.MediumTypeOf(m.Name, kind), 0, 0, 0, 0)
+		}
+	}
+	return b
 }
 
 func (d *Drive) bindCompression(l *page.Logs, code uint8) {
-	l.BindCounter(code, 0, 0, func() uint64 { c := d.counters(); return ratio(c.HostBytesRead, c.StoredBytesRead) })
-	l.BindCounter(code, 0, 1, func() uint64 { c := d.counters(); return ratio(c.HostBytesWritten, c.StoredBytesWritten) })
+	moved := func() libcart.Counters { return less(d.counters(), d.zero[code].Counters) }
+	l.BindCounter(code, 0, 0, func() uint64 { c := moved(); return ratio(c.HostBytesRead, c.StoredBytesRead) })
+	l.BindCounter(code, 0, 1, func() uint64 { c := moved(); return ratio(c.HostBytesWritten, c.StoredBytesWritten) })
 	for i, f := range []func() uint64{
-		func() uint64 { return d.counters().HostBytesRead },
-		func() uint64 { return d.counters().StoredBytesRead },
-		func() uint64 { return d.counters().HostBytesWritten },
-		func() uint64 { return d.counters().StoredBytesWritten },
+		func() uint64 { return moved().HostBytesRead },
+		func() uint64 { return moved().StoredBytesRead },
+		func() uint64 { return moved().HostBytesWritten },
+		func() uint64 { return moved().StoredBytesWritten },
 	} {
 		megabytes := func() uint64 { return (f() + mega/2) / mega }
 		l.BindCounter(code, 0, uint16(2+2*i), megabytes)
@@ -203,81 +246,46 @@ func (d *Drive) bindVendorLogs(l *page.Logs) {
 	l.BindCounter(0x31, 0, 2, func() uint64 { return uint64(d.capacity(1).Remaining) / mebi })
 	l.BindCounter(0x31, 0, 3, func() uint64 { return uint64(d.capacity(0).Max) / mebi })
 	l.BindCounter(0x31, 0, 4, func() uint64 { return uint64(d.capacity(1).Max) / mebi })
-	l.BindCounter(0x38, 0, 0, func() uint64 { return d.counters().BlocksWritten - d.zero[0x38].BlocksWritten })
-	l.BindCounter(0x38, 0, 1, func() uint64 { return (d.counters().HostBytesWritten - d.zero[0x38].HostBytesWritten) / 1024 })
-	l.BindCounter(0x38, 0, 2, func() uint64 { return d.counters().BlocksRead - d.zero[0x38].BlocksRead })
-	l.BindCounter(0x38, 0, 3, func() uint64 { return (d.counters().HostBytesRead - d.zero[0x38].HostBytesRead) / 1024 })
-	l.BindCounter(0x38, 0, 4, func() uint64 { return sets(d.counters().StoredBytesWritten) })
-	l.BindCounter(0x38, 0, 5, func() uint64 { return d.counters().StoredBytesWritten / 1024 })
-	l.BindCounter(0x38, 0, 6, func() uint64 { return sets(d.counters().StoredBytesRead) })
-	l.BindCounter(0x38, 0, 7, func() uint64 { return d.counters().StoredBytesRead / 1024 })
+	moved := func() libcart.Counters { return less(d.counters(), d.zero[0x38].Counters) }
+	l.BindCounter(0x38, 0, 0, func() uint64 { return moved().BlocksWritten })
+	l.BindCounter(0x38, 0, 1, func() uint64 { return moved().HostBytesWritten / 1024 })
+	l.BindCounter(0x38, 0, 2, func() uint64 { return moved().BlocksRead })
+	l.BindCounter(0x38, 0, 3, func() uint64 { return moved().HostBytesRead / 1024 })
+	for _, first := range []uint16{4, 8} { // without and with retries, of which there are none
+		l.BindCounter(0x38, 0, first, func() uint64 { return sets(moved().StoredBytesWritten) })
+		l.BindCounter(0x38, 0, first+1, func() uint64 { return moved().StoredBytesWritten / 1024 })
+		l.BindCounter(0x38, 0, first+2, func() uint64 { return sets(moved().StoredBytesRead) })
+		l.BindCounter(0x38, 0, first+3, func() uint64 { return moved().StoredBytesRead / 1024 })
+	}
 	here := func() libcart.Capacity {
 		if !d.in.loaded() {
 			return libcart.Capacity{}
 		}
 		return d.capacity(int(d.in.cart.Position().Partition))
 	}
-	fraction := func(c libcart.Capacity) uint64 {
-		if c.Max == 0 {
+	fraction := func(of, whole int64) uint64 {
+		if whole <= 0 {
 			return 0
 		}
-		return uint64(c.Used * 255 / c.Max)
+		return uint64(of * 255 / whole)
+	}
+	before := func() (here, volume int64) { // the position, within its partition and the volume
+		if !d.in.loaded() {
+			return 0, 0
+		}
+		here = d.in.cart.Before()
+		for p := range d.in.cart.Position().Partition {
+			volume += d.capacity(int(p)).Max
+		}
+		return here, volume + here
 	}
 	l.BindCounter(0x38, 0, 0xC, func() uint64 { return uint64(here().Max) / 1024 })
-	l.BindCounter(0x38, 0, 0xD, func() uint64 { return fraction(here()) })
+	l.BindCounter(0x38, 0, 0xD, func() uint64 { n, _ := before(); return fraction(n, here().Max) })
 	l.BindCounter(0x38, 0, 0xE, func() uint64 { return uint64(d.whole().Max) / 1024 })
-	l.BindCounter(0x38, 0, 0xF, func() uint64 { return fraction(d.whole()) })
-	l.BindCounter(0x38, 0, 0x10, func() uint64 { return uint64(d.whole().Remaining) / 1024 })
-	l.BindCounter(0x38, 0, 0x11, func() uint64 { return uint64(here().Remaining) / 1024 })
+	l.BindCounter(0x38, 0, 0xF, func() uint64 { _, n := before(); return fraction(n, d.whole().Max) })
+	l.BindCounter(0x38, 0, 0x10, d.unlessLoaded(func() uint64 { return uint64(d.whole().Remaining) / 1024 }))
+	l.BindCounter(0x38, 0, 0x11, d.unlessLoaded(func() uint64 { return uint64(here().Remaining) / 1024 }))
 	l.BindCounter(0x3D, 0, 0x20, func() uint64 { return d.stats.loads })
-}
-
-func (d *Drive) bindVolumeStatistics(l *page.Logs) {
-	c := func(code uint16, f func() uint64) { l.BindCounter(0x17, 0, code, f) }
-	text := func(code uint16, f func() string) {
-		l.Bind(0x17, 0, code, page.Text(func() string {
-			if d.in == nil {
-				return ""
-			}
-			return f()
-		}))
-	}
-	c(0x0000, func() uint64 { return uint64(flag(d.in.loaded(), 1)) })
-	c(0x0001, func() uint64 { return d.counters().Loads })
-	c(0x0002, func() uint64 { return d.counters().LifetimeStoredWritten / dataSetBytes })
-	c(0x0007, func() uint64 { return d.counters().LifetimeHostRead / dataSetBytes })
-	c(0x0004, func() uint64 { return d.stats.writeErrors - d.mounted.writeErrors })
-	c(0x0009, func() uint64 { return d.stats.readErrors - d.mounted.readErrors })
-	c(0x000C, func() uint64 { return d.stats.writeErrors - d.mounted.writeErrors })
-	c(0x000D, func() uint64 { return d.stats.readErrors - d.mounted.readErrors })
-	c(0x000E, func() uint64 { return d.counters().HostBytesWritten / mega })
-	c(0x000F, func() uint64 { return d.counters().HostBytesRead / mega })
-	c(0x0010, func() uint64 { return d.counters().LifetimeHostWritten / mega })
-	c(0x0011, func() uint64 { return d.counters().LifetimeHostRead / mega })
-	c(0x0012, func() uint64 { n := d.counters(); return ratio(n.HostBytesWritten, n.StoredBytesWritten) })
-	c(0x0013, func() uint64 { n := d.counters(); return ratio(n.HostBytesRead, n.StoredBytesRead) })
-	c(0x0016, func() uint64 { return uint64(d.whole().Max) / mega })
-	c(0x0017, func() uint64 { return uint64(d.whole().Used) / mega })
-	c(0x0018, func() uint64 { return uint64(d.whole().Max) / mega })
-	c(0x0019, func() uint64 { return uint64(flag(d.in.loaded(), 100)) })
-	text(0x0040, func() string { return d.in.info.Serial })
-	text(0x0042, func() string { return d.in.barcode })
-	text(0x0043, func() string { return d.model.Inquiry.Vendor })
-	text(0x0045, func() string {
-		if d.in.model == nil {
-			return ""
-		}
-		return d.in.model.Personality
-	})
-	c(0x0080, func() uint64 { return uint64(flag(d.in.loaded() && (d.in.info.WriteProtected || d.in.readOnly), 1)) })
-	c(0x0081, func() uint64 { return uint64(flag(d.in.loaded() && d.in.kind == personality.KindWORM, 1)) })
-	l.Bind(0x17, 0, 0x0200, d.firstObjects(attrFirstEncrypted))
-	l.Bind(0x17, 0, 0x0201, d.firstObjects(attrFirstUnencrypted))
-	l.Bind(0x17, 0, 0x0202, d.perPartition(4, func(c libcart.Capacity) uint64 { return uint64(c.Max) / mega }))
-	l.Bind(0x17, 0, 0x0203, d.perPartition(4, func(c libcart.Capacity) uint64 { return uint64(c.Used) / mega }))
-	l.Bind(0x17, 0, 0x0204, d.perPartition(4, func(c libcart.Capacity) uint64 {
-		return uint64(max(0, c.Remaining-c.EarlyWarning)) / mega
-	}))
 }
 
 // perPartition is a parameter with a record for each partition: the bytes that
@@ -300,7 +308,7 @@ func (d *Drive) perPartition(size int, f func(libcart.Capacity) uint64) page.Val
 
 // tally is what is counted now.
 func (d *Drive) tally() tally {
-	return tally{Counters: d.counters(), writeErrors: d.stats.writeErrors, readErrors: d.stats.readErrors}
+	return tally{Counters: d.counters(), loads: d.stats.loads, writeErrors: d.stats.writeErrors, readErrors: d.stats.readErrors}
 }
 
 // resetLog sets the counters of a log page back.

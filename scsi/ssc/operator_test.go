@@ -184,7 +184,7 @@ func TestDamagedCartridge(t *testing.T) {
 		t.Fatal(err)
 	}
 	mem := r.fs.(*vfs.Memory)
-	for _, file := range []string{"data", "index", "meta"} {
+	for _, file := range []string{"data", "index", "meta", "meta.copy"} {
 		if err := mem.Remove(dir + "/" + file); err != nil {
 			t.Fatal(err)
 		}

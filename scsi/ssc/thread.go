@@ -44,7 +44,7 @@ func (d *Drive) thread() error {
 	m.cart = c
 	m.becomes = d.intended(m)
 	d.optimize(c)
-	d.mounted = d.tally()
+	d.mounted, d.mountedAt = d.tally(), d.opt.Now()
 	d.zero[0x02], d.zero[0x03] = d.mounted, d.mounted
 	d.publish()
 	return nil
@@ -85,9 +85,10 @@ func (d *Drive) unthread(hold bool) error {
 	if m.cart == nil {
 		return nil
 	}
+	err := m.cart.Close() // with what was in the buffer, which counts
+	d.noteVolume()
 	d.last = m.cart.Counters()
-	err := m.cart.Close()
-	d.past = add(d.past, m.cart.Counters())
+	d.past = add(d.past, d.last)
 	m.cart = nil
 	d.demounted()
 	d.overwrite.cancel()
@@ -103,7 +104,7 @@ func (d *Drive) unthread(hold bool) error {
 func (d *Drive) cartridgeOptions() libcart.Options {
 	o := libcart.Options{
 		FS: d.opt.FS, Log: d.log, Holder: "drive " + d.opt.Serial,
-		BufferSize: d.opt.BufferSize, MinFree: d.opt.MinFree,
+		BufferSize: int64(d.bufferBound()), MinFree: d.opt.MinFree,
 	}
 	o.Codec, o.Adaptive = d.effectiveCodec()
 	return o

@@ -48,3 +48,14 @@ func add(a, b libcart.Counters) libcart.Counters {
 	a.SyncTime += b.SyncTime
 	return a
 }
+
+// less is what was counted of a medium since b.
+func less(a, b libcart.Counters) libcart.Counters {
+	a.HostBytesWritten -= b.HostBytesWritten
+	a.HostBytesRead -= b.HostBytesRead
+	a.StoredBytesWritten -= b.StoredBytesWritten
+	a.StoredBytesRead -= b.StoredBytesRead
+	a.BlocksWritten -= b.BlocksWritten
+	a.BlocksRead -= b.BlocksRead
+	return a
+}
