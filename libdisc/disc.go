@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"govtl/internal/vfs"
@@ -92,9 +93,15 @@ func Open(path string, o Options) (*Disc, error) {
 	if err := d.openImage(); err != nil {
 		return nil, err
 	}
+	if err := d.lasting(); err != nil {
+		return nil, errors.Join(err, d.image.Close())
+	}
 	if err := d.settle(); err != nil {
 		return nil, errors.Join(err, d.image.Close())
 	}
+	// A drive that was killed may have left blocks that only the page cache has:
+	// the next Sync answers for them too.
+	d.unsynced = d.described && !d.locked
 	return d, nil
 }
 
@@ -139,6 +146,15 @@ func (d *Disc) openImage() error {
 		return errors.Join(fmt.Errorf("libdisc: %s is in another drive: %w", d.path, err), d.image.Close())
 	}
 	return nil
+}
+
+// lasting makes the description that was read the one that a power cut leaves:
+// whoever wrote it may have been killed before its name was durable.
+func (d *Disc) lasting() error {
+	if d.locked || !d.described {
+		return nil
+	}
+	return d.fs.SyncDir(filepath.Dir(d.path))
 }
 
 // settle takes away what a power cut left in the image and the description does

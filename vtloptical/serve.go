@@ -252,13 +252,17 @@ func (d *drive) metrics(_ context.Context, r *bus.MetricsReply) {
 // memory is the file that keeps what survives a restart.
 type memory string
 
-// Load implements mmc.Memory.
+// Load implements mmc.Memory. What it returns a power cut leaves: a daemon that
+// was killed while it saved may not have made the file's name durable.
 func (m memory) Load() ([]byte, error) {
 	b, err := vfs.OS{}.ReadFile(string(m), maxMemory)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	return b, err
+	if err != nil {
+		return nil, err
+	}
+	return b, vfs.OS{}.SyncDir(filepath.Dir(string(m)))
 }
 
 // Save implements mmc.Memory.

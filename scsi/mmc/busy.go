@@ -36,7 +36,7 @@ func (d *Drive) long(t *scsi.Task, immed bool, a scsi.ASC, duration time.Duratio
 		return err
 	}
 	if duration <= 0 {
-		err := done()
+		err := senseFor(done())
 		d.mediaEvent(eventNewMedia)
 		return err
 	}
