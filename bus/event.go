@@ -97,7 +97,11 @@ func eventSubject(kind string, d Device) string {
 // Publish tells everybody who listens. While the bus is away the event is lost,
 // and the error says so; daemons log it at debug level and go on.
 func Publish(c *Conn, source Device, what Happening) error {
-	e := Event{Time: time.Now().UTC(), Source: source, What: what}
+	return Send(c, Event{Time: time.Now().UTC(), Source: source, What: what})
+}
+
+// Send is Publish of an event that has its time.
+func Send(c *Conn, e Event) error {
 	data, err := json.Marshal(e)
 	if err != nil {
 		return fmt.Errorf("bus: event: %w", err)
@@ -105,7 +109,7 @@ func Publish(c *Conn, source Device, what Happening) error {
 	if len(data) > MaxRequest {
 		return Errorf(CodeTooLarge, "an event of %d bytes is above the limit of %d", len(data), MaxRequest)
 	}
-	if err := c.nc.Publish(eventSubject(what.event(), source), data); err != nil {
+	if err := c.nc.Publish(eventSubject(e.What.event(), e.Source), data); err != nil {
 		return fmt.Errorf("bus: event: %w", err)
 	}
 	return nil

@@ -9,7 +9,7 @@ import (
 func happenings() []Happening {
 	return []Happening{
 		Loaded{}, Unloaded{}, LoadFailed{}, Moved{}, MoveFailed{}, Door{}, Availability{}, Shelved{},
-		Alert{}, Login{}, Logout{}, LoginRefused{}, Ready{}, NotReady{}, DaemonChanged{}, Configured{}, Recovered{},
+		Alert{}, Login{}, Logout{}, LoginRefused{}, DriveLost{}, DriveBack{}, Ready{}, NotReady{}, DaemonChanged{}, Configured{}, Recovered{},
 	}
 }
 
@@ -66,13 +66,18 @@ type MoveFailed struct {
 	Barcode string `json:"barcode,omitempty"`
 	From    string `json:"from"`
 	To      string `json:"to"`
+	By      string `json:"by,omitempty"` // initiator name, operator
 	Reason  string `json:"reason"`
 }
 
 func (MoveFailed) event() string { return "move-failed" }
 
 func (e MoveFailed) String() string {
-	return join(strings.Join(strings.Fields(fmt.Sprintf("cannot move %s from %s to %s", e.Barcode, e.From, e.To)), " "), e.Reason)
+	by := ""
+	if e.By != "" {
+		by = ", asked by " + e.By
+	}
+	return join(strings.Join(strings.Fields(fmt.Sprintf("cannot move %s from %s to %s%s", e.Barcode, e.From, e.To, by)), " "), e.Reason)
 }
 
 // Door: the import/export door of a library was opened or closed.
@@ -173,6 +178,27 @@ func (e LoginRefused) String() string {
 	}
 	return join(fmt.Sprintf("refused login of %s from %s", who, e.Address), e.Reason)
 }
+
+// DriveLost: a drive does not answer its library.
+type DriveLost struct {
+	Drive  int    `json:"drive"`
+	Reason string `json:"reason,omitempty"`
+}
+
+func (DriveLost) event() string { return "drive-lost" }
+
+func (e DriveLost) String() string {
+	return join(fmt.Sprintf("drive %d does not answer", e.Drive), e.Reason)
+}
+
+// DriveBack: a drive answers its library again.
+type DriveBack struct {
+	Drive int `json:"drive"`
+}
+
+func (DriveBack) event() string { return "drive-back" }
+
+func (e DriveBack) String() string { return fmt.Sprintf("drive %d answers again", e.Drive) }
 
 // Ready: a target answers.
 type Ready struct {

@@ -21,6 +21,8 @@ import (
 	"govtl/bus"
 	"govtl/internal/config"
 	"govtl/internal/daemon"
+	"govtl/internal/history"
+	"govtl/internal/vfs"
 	"govtl/libcart"
 	"govtl/libcart/tool"
 )
@@ -31,6 +33,7 @@ const (
 	bundleNames  = 20_000  // lines of the listing
 	bundleVolume = 2000    // cartridges that are opened
 	bundleLines  = 5000    // lines of the journal
+	bundleEvents = 10_000  // events of the history
 )
 
 // bundleAbout is the text at the beginning of a bundle.
@@ -85,6 +88,7 @@ func (b *bundle) collect(ctx context.Context, a *app) {
 	b.json("doctor.json", examine(ctx, a))
 	b.listing("state.txt", a.paths.State)
 	b.listing("run.txt", a.paths.Run)
+	b.events(a.paths.State)
 	if loaded == nil {
 		b.cartridges(ctx, a)
 		b.daemons(ctx, a)
@@ -154,6 +158,18 @@ func readSome(path string) ([]byte, error) {
 	}
 	defer f.Close()
 	return io.ReadAll(io.LimitReader(f, bundleFile))
+}
+
+// events adds the last of what has happened.
+func (b *bundle) events(state string) {
+	kept, err := history.Read(vfs.OS{}, state)
+	b.miss("events.txt", err)
+	var out strings.Builder
+	for _, e := range kept.Events[max(len(kept.Events)-bundleEvents, 0):] {
+		fmt.Fprintf(&out, "%s %s: %s\n", e.Time.UTC().Format(time.RFC3339Nano), e.Source, e.What)
+	}
+	b.miss("events.txt", unread(kept))
+	b.text("events.txt", out.String())
 }
 
 // models adds the operator's own models.

@@ -23,6 +23,7 @@ func daemonCommands() []row {
 		{"verbose [N]", "log level 0 to 3; without N one down, and from 0 to 3", verbose},
 		{"debug", "step through the levels of the command trace", debugTrace},
 		{"sessions", "who is logged in", sessions},
+		{"events [WHAT...]", "the last 50 of its events that were kept; WHAT as above", events},
 		{"reload", "apply the configuration file to this device", reloadDevice},
 		{"exit", "end the daemon; its supervisor starts it again", exitDaemon},
 	}

@@ -15,6 +15,7 @@ func suiteCommands() []row {
 		{"status", "daemons, libraries, drives and what is in them", status},
 		{"doctor", "what is wrong, and what to do", doctor},
 		{"watch", "events as they happen", watch},
+		{"events [WHAT...]", "the last 50 events that were kept; WHAT is a barcode, a number of events, or all", events},
 		{"attach [NUMBER...]", "log this host's own initiator in, as root; the devices in /dev", attach},
 		{"detach [NUMBER...]", "log it out again", detach},
 		{"support-bundle [FILE]", "everything that helps to find a fault, without secrets", supportBundle},

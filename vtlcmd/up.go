@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"os/signal"
 	"slices"
@@ -17,9 +18,11 @@ import (
 	"govtl/bus"
 	"govtl/internal/config"
 	"govtl/internal/daemon"
+	"govtl/internal/history"
 	"govtl/internal/models"
 	"govtl/internal/provision"
 	"govtl/internal/supervise"
+	"govtl/internal/vfs"
 )
 
 // Times of the supervisor's own doings.
@@ -35,6 +38,8 @@ type suite struct {
 	paths config.Paths
 	sup   *supervise.Supervisor
 	conn  *bus.Conn
+
+	history *history.Writer
 
 	out sync.Mutex // one line at a time on stdout
 
@@ -71,6 +76,8 @@ func up(ctx context.Context, c *call) error {
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
 
+	s.history = history.Open(vfs.OS{}, s.paths.State, string(bus.Suite), slog.New(slog.NewTextHandler(lineWriter{s, s.app.stderr}, nil)))
+	defer s.history.Close()
 	s.sup = supervise.New(supervise.Options{
 		RunDir: s.paths.Run,
 		Output: lineWriter{s, s.app.stderr},

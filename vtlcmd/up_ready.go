@@ -47,7 +47,9 @@ func (s *suite) notify(ctx context.Context, e supervise.Event) {
 			s.complain("%s: did not end in time and was killed", name)
 		}
 	}
-	if err := bus.Publish(s.conn, s.source(e.Daemon, d, isDevice), what); err != nil && ctx.Err() == nil {
+	event := bus.Event{Time: time.Now().UTC(), Source: s.source(e.Daemon, d, isDevice), What: what}
+	s.history.Add(event)
+	if err := bus.Send(s.conn, event); err != nil && ctx.Err() == nil {
 		return // the bus is away; whoever watches is too
 	}
 }

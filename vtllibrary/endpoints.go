@@ -201,11 +201,11 @@ func (l *library) event(e smc.Event) {
 	l.tally.note(e)
 	switch e.Kind {
 	case smc.Moved:
-		l.Log.Info("moved", "barcode", e.Barcode, "from", e.From, "to", e.To)
-		l.Event(bus.Moved{Barcode: e.Barcode, From: e.From.String(), To: e.To.String()})
+		l.Log.Info("moved", "barcode", e.Barcode, "from", e.From, "to", e.To, "by", e.By)
+		l.Event(bus.Moved{Barcode: e.Barcode, From: e.From.String(), To: e.To.String(), By: e.By})
 	case smc.MoveFailed:
-		l.Log.Warn("move failed", "barcode", e.Barcode, "from", e.From, "to", e.To, "why", e.Why)
-		l.Event(bus.MoveFailed{Barcode: e.Barcode, From: e.From.String(), To: e.To.String(), Reason: e.Why})
+		l.Log.Warn("move failed", "barcode", e.Barcode, "from", e.From, "to", e.To, "by", e.By, "why", e.Why)
+		l.Event(bus.MoveFailed{Barcode: e.Barcode, From: e.From.String(), To: e.To.String(), By: e.By, Reason: e.Why})
 	case smc.DoorOpened, smc.DoorClosed:
 		l.Log.Info(string(e.Kind))
 		l.Event(bus.Door{Open: e.Kind == smc.DoorOpened})
@@ -216,6 +216,10 @@ func (l *library) event(e smc.Event) {
 		l.Event(bus.Availability{Online: e.Kind == smc.WentOnline})
 	case smc.Alert:
 		l.Event(bus.Alert{Flags: e.Flags, Names: []string{e.Why}})
+	case smc.DriveLost:
+		l.Event(bus.DriveLost{Drive: e.Drive, Reason: e.Why})
+	case smc.DriveBack:
+		l.Event(bus.DriveBack{Drive: e.Drive})
 	case smc.Reconciled, smc.Damaged:
 		l.Log.Warn(string(e.Kind), "barcode", e.Barcode, "why", e.Why)
 		l.Event(bus.Recovered{Barcode: e.Barcode, Text: e.Why})

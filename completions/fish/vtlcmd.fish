@@ -25,6 +25,7 @@ function __vtl_vtlcmd_words
 		'status' \
 		'doctor' \
 		'watch' \
+		'events [WHAT...]' \
 		'attach [NUMBER...]' \
 		'detach [NUMBER...]' \
 		'support-bundle [FILE]' \
@@ -66,6 +67,7 @@ function __vtl_vtlcmd_words
 		'@ verbose [N]' \
 		'@ debug' \
 		'@ sessions' \
+		'@ events [WHAT...]' \
 		'@ reload' \
 		'@ exit'
 		set -l tokens (string split ' ' -- $usage)

@@ -40,7 +40,8 @@ var arrows = map[string][]string{
 	"internal/mhvtl":     {"internal/buffer", "internal/config", "internal/models", "internal/provision", "internal/vfs", "libcart", "scsi/personality"},
 	"internal/provision": {"internal/config", "internal/models", "internal/vfs", "libcart", "libdisc", "scsi/mmc", "scsi/personality"},
 	"internal/program":   {"internal/daemon"},
-	"internal/station":   {"bus", "internal/config", "internal/daemon", "internal/models", "iscsi", "scsi"},
+	"internal/history":   {"bus", "internal/vfs"},
+	"internal/station":   {"bus", "internal/config", "internal/daemon", "internal/history", "internal/models", "internal/vfs", "iscsi", "scsi"},
 	"internal/lint":      {},
 }
 

@@ -18,7 +18,9 @@ import (
 	"govtl/bus"
 	"govtl/internal/config"
 	"govtl/internal/daemon"
+	"govtl/internal/history"
 	"govtl/internal/models"
+	"govtl/internal/vfs"
 	"govtl/iscsi"
 	"govtl/scsi"
 )
@@ -49,6 +51,7 @@ type Station struct {
 	lock    *daemon.Lock
 	service *bus.Service
 	target  *iscsi.Target
+	history *history.Writer
 	started time.Time
 	ready   atomic.Bool
 	end     context.CancelFunc
@@ -88,6 +91,7 @@ func Open(o Options) (*Station, error) {
 		s.Conn.Close()
 		return nil, errors.Join(err, s.lock.Release())
 	}
+	s.history = history.Open(vfs.OS{}, s.Paths.State, string(o.Device.Kind)+strconv.Itoa(o.Device.ID), s.Log)
 	s.Tracer = &Tracer{log: s.Log}
 	return s, nil
 }
@@ -108,9 +112,12 @@ func (s *Station) load() (*config.Suite, error) {
 	return config.Load(s.Paths.Config, models.Checks(s.Paths.Models, s.opt.Flags.Listen))
 }
 
-// Event publishes a state change; it is lost while the bus is away.
+// Event keeps a state change in the history and publishes it, which is lost while
+// the bus is away. It does not wait.
 func (s *Station) Event(what bus.Happening) {
-	if err := bus.Publish(s.Conn, s.Device, what); err != nil {
+	e := bus.Event{Time: time.Now().UTC(), Source: s.Device, What: what}
+	s.history.Add(e)
+	if err := bus.Send(s.Conn, e); err != nil {
 		s.Log.Debug("event not published", "event", what.String(), "err", err)
 	}
 }
@@ -179,6 +186,7 @@ func (s *Station) Run(v Serve) (err error) {
 // not be made.
 func (s *Station) Abandon() error {
 	s.Conn.Close()
+	s.history.Close()
 	return s.lock.Release()
 }
 

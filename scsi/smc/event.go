@@ -23,6 +23,9 @@ const (
 	Damaged      EventKind = "state-damaged" // a state file does not read back
 )
 
+// Operator is Event.By of what an operator asked for.
+const Operator = "operator"
+
 // Event is something that happened to a library, for logs, hooks and watchers.
 type Event struct {
 	Time    time.Time
@@ -32,6 +35,7 @@ type Event struct {
 	To      Element // zero: none, or the shelf
 	Drive   int     // id, for events of a drive
 	MoveID  string
+	By      string // who asked for a move: an initiator's name, Operator
 	Why     string // for people
 	Flags   uint64 // of Alert: the TapeAlert flags; bit 0 is flag 1
 }

@@ -34,6 +34,7 @@ func (l *leg) arriving() Volume {
 type intent struct {
 	ID   string `json:"id"`
 	Legs []leg  `json:"legs"`
+	By   string `json:"by,omitempty"` // who asked for it
 }
 
 // touches reports whether the intent concerns an element.

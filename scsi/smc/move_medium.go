@@ -59,16 +59,24 @@ func (c *Changer) moveMedium(t *scsi.Task) error {
 		return scsi.ReservationConflict
 	}
 	return c.detach(t, func(ctx context.Context) error {
-		return c.moveOne(ctx, way{from: from, to: to, fromAt: 4, toAt: 6, invert: invert})
+		return c.moveOne(ctx, initiator(t), way{from: from, to: to, fromAt: 4, toAt: 6, invert: invert})
 	})
 }
 
 // rotates reports whether the transport turns media over (ROTATE of page 1Eh).
 func (c *Changer) rotates() bool { return c.model.Has(personality.LibraryRotates) }
 
-// moveOne moves one volume. A drive's volume that is to go to the same drive
+// initiator is who has sent a task.
+func initiator(t *scsi.Task) string {
+	if t.Nexus == nil {
+		return ""
+	}
+	return t.Nexus.InitiatorName
+}
+
+// moveOne moves one volume for somebody. A drive's volume that is to go to the same drive
 // stays there.
-func (c *Changer) moveOne(ctx context.Context, w way) error {
+func (c *Changer) moveOne(ctx context.Context, by string, w way) error {
 	if w.stays() && w.from.Type == DataTransfer {
 		return scsi.InvalidFieldInCDBAt(10, 0).Because("a medium in a drive is not turned over there")
 	}
@@ -78,7 +86,7 @@ func (c *Changer) moveOne(ctx context.Context, w way) error {
 			return nil
 		}
 	}
-	_, err := c.transfer(ctx, []way{w})
+	_, err := c.transfer(ctx, by, w)
 	return err
 }
 
@@ -110,14 +118,14 @@ func (c *Changer) exchangeMedium(t *scsi.Task) error {
 	if source == first || first == second {
 		return invalidElement(6).Because("source, first and second destination are not different")
 	}
-	return c.detach(t, func(ctx context.Context) error { return c.exchange(ctx, source, first, second, invert) })
+	return c.detach(t, func(ctx context.Context) error { return c.exchange(ctx, initiator(t), source, first, second, invert) })
 }
 
-func (c *Changer) exchange(ctx context.Context, source, first, second Element, invert [2]bool) error {
-	_, err := c.transfer(ctx, []way{
-		{from: source, to: first, fromAt: 4, toAt: 6, invert: invert[0], invertBit: 1},
-		{from: first, to: second, fromAt: 6, toAt: 8, invert: invert[1]},
-	})
+func (c *Changer) exchange(ctx context.Context, by string, source, first, second Element, invert [2]bool) error {
+	_, err := c.transfer(ctx, by,
+		way{from: source, to: first, fromAt: 4, toAt: 6, invert: invert[0], invertBit: 1},
+		way{from: first, to: second, fromAt: 6, toAt: 8, invert: invert[1]},
+	)
 	return err
 }
 

@@ -166,7 +166,7 @@ func (c *Changer) operatorMove(ctx context.Context, w way) (barcode string, err 
 		if inv, _ := c.snapshot(); inv.volume(w.from) != nil {
 			barcode = inv.volume(w.from).Barcode
 		}
-		return c.moveOne(ctx, w)
+		return c.moveOne(ctx, Operator, w)
 	})
 	if err == nil {
 		c.attend(scsi.NotReadyToReadyChange, nil)

@@ -225,3 +225,49 @@ func TestRefusedAtStart(t *testing.T) {
 		t.Error("no event tells of it")
 	}
 }
+
+// TestWhoMoved: events of moves and of refused ones name the initiator, or the
+// operator; a move that a crash has interrupted is still known to be whose.
+func TestWhoMoved(t *testing.T) {
+	l := newLibrary(t, "ibm-03584")
+	by := func() (list []string) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		for _, e := range l.events {
+			if e.Kind == Moved || e.Kind == MoveFailed {
+				list = append(list, string(e.Kind)+" "+e.By)
+			}
+		}
+		l.events = nil
+		return list
+	}
+	if got := l.move("slot 1", "drive 1"); got != "GOOD" {
+		t.Fatal(got)
+	}
+	if got := l.move("slot 1", "drive 2"); got == "GOOD" {
+		t.Fatal("an empty slot was moved")
+	}
+	if _, err := l.c.Move(t.Context(), Element{DataTransfer, 1}, Element{Storage, 1}); err != nil {
+		t.Fatal(err)
+	}
+	died := false
+	l.bay.setFault(func(_ int, op string, _ int) fault {
+		switch {
+		case died:
+			return dead
+		case op == "insert":
+			died = true
+			return lostReply
+		}
+		return works
+	})
+	if _, err := l.c.Move(t.Context(), Element{Storage, 2}, Element{DataTransfer, 2}); err == nil {
+		t.Fatal("moved to a drive that is gone")
+	}
+	l.bay.setFault(nil)
+	l.restart()
+	const a = "iqn.2026-11.test.initiator:a"
+	if got, want := by(), []string{"moved " + a, "move-failed " + a, "moved operator", "move-failed operator", "moved operator"}; !slices.Equal(got, want) {
+		t.Errorf("told %q, want %q", got, want)
+	}
+}

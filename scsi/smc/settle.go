@@ -99,7 +99,7 @@ func (c *Changer) settle(ctx context.Context, in intent) error {
 	for i, l := range in.Legs {
 		c.log.Info("settled an interrupted move", "barcode", l.Volume.Barcode, "from", l.From, "to", l.To, "at", at[i])
 		if at[i] == l.To {
-			c.event(Event{Kind: Moved, Barcode: l.Volume.Barcode, From: l.From, To: l.To, MoveID: in.ID})
+			c.event(Event{Kind: Moved, Barcode: l.Volume.Barcode, From: l.From, To: l.To, MoveID: in.ID, By: in.By})
 		}
 	}
 	return nil

@@ -12,19 +12,19 @@ import (
 )
 
 // transfer carries out MOVE MEDIUM or EXCHANGE MEDIUM on the mover's goroutine:
-// rules, hook, intent in the journal, requests to the drives, inventory. It
-// returns the legs it took.
-func (c *Changer) transfer(ctx context.Context, ways []way) ([]leg, error) {
+// rules, hook, intent in the journal, requests to the drives, inventory. by is who
+// asked for it. It returns the legs it took.
+func (c *Changer) transfer(ctx context.Context, by string, ways ...way) ([]leg, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*(c.opt.DriveTimeout+c.opt.ProbeTimeout))
 	defer cancel()
 	legs, err := c.prepare(ctx, ways)
 	if err == nil {
-		err = c.carry(ctx, intent{ID: rand.Text(), Legs: legs})
+		err = c.carry(ctx, intent{ID: rand.Text(), Legs: legs, By: by})
 	}
 	if err == nil {
 		return legs, nil
 	}
-	e := Event{Kind: MoveFailed, From: ways[0].from, To: ways[0].to, Why: why(err)}
+	e := Event{Kind: MoveFailed, From: ways[0].from, To: ways[0].to, By: by, Why: why(err)}
 	inv, _ := c.snapshot()
 	if v := inv.volume(e.From); len(legs) > 0 {
 		e.Barcode = legs[0].Volume.Barcode
@@ -195,7 +195,7 @@ func (c *Changer) moved(in intent) {
 	c.moves++
 	c.mu.Unlock()
 	for _, l := range in.Legs {
-		c.event(Event{Kind: Moved, Barcode: l.Volume.Barcode, From: l.From, To: l.To, MoveID: in.ID})
+		c.event(Event{Kind: Moved, Barcode: l.Volume.Barcode, From: l.From, To: l.To, MoveID: in.ID, By: in.By})
 	}
 }
 
