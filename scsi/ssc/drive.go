@@ -1,6 +1,7 @@
 package ssc
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -127,7 +128,12 @@ type Drive struct {
 	recalled *memoryDocument // what the memory had at the start
 	damaged  error           // why the memory could not be read
 
-	patience time.Duration // statusPatience
+	patience     time.Duration // statusPatience
+	loadPatience time.Duration // loadPatience
+
+	life    context.Context // ends with Close
+	end     context.CancelFunc
+	waiting sync.WaitGroup // goroutines that end commands that wait for a load
 
 	moves atomic.Int32 // Insert and Remove requests that have not ended
 
@@ -183,8 +189,9 @@ func New(o Options) (*Drive, error) {
 		opt: o, model: o.Personality, log: o.Log, delays: o.Delays,
 		nexuses: map[*scsi.Nexus]*nexusState{}, zero: map[uint8]tally{},
 		codec:  codecChoice{codec: o.Codec, adaptive: o.Adaptive},
-		buffer: 1, started: o.Now(), patience: statusPatience,
+		buffer: 1, started: o.Now(), patience: statusPatience, loadPatience: loadPatience,
 	}
+	d.life, d.end = context.WithCancel(context.Background())
 	d.recalled, d.damaged = d.recall()
 	if m := d.recalled; m != nil {
 		d.saved = m.Core
@@ -243,7 +250,13 @@ func (d *Drive) Model() *personality.Drive { return d.model }
 // Close unloads nothing but makes everything durable, and ends the device
 // server. The cartridge stays in the drive for the next start.
 func (d *Drive) Close() error {
+	d.end()
 	d.server.Close()
+	d.waiting.Wait()
+	if b := d.motion.work; b != nil {
+		b.release()
+		d.motion = motion{}
+	}
 	d.forgetKeys()
 	if d.in == nil || d.in.cart == nil {
 		return nil

@@ -17,7 +17,7 @@ func (d *Drive) loadUnload(t *scsi.Task) error {
 	if d.in == nil {
 		return senseNoMedium
 	}
-	if s := d.motion.refuses(d.opt.Now()); s != nil {
+	if s := d.motion.refuses(d.opt.Now()); s != nil && d.motion.work == nil {
 		return s
 	}
 	switch {
@@ -32,6 +32,12 @@ func (d *Drive) load(t *scsi.Task, immed bool) error {
 	if d.in.info.Kind == libcart.Cleaning {
 		return d.notLoaded()
 	}
+	if b := d.motion.work; b != nil {
+		if immed {
+			return nil
+		}
+		return d.awaitLoad(t, b)
+	}
 	if d.in.loaded() {
 		if err := d.flush(t); err != nil {
 			return err
@@ -42,7 +48,18 @@ func (d *Drive) load(t *scsi.Task, immed bool) error {
 		d.positionKnown()
 		return d.finish(t, immed, rewinding, d.delays.Rewind)
 	}
-	if err := d.reload(); err != nil {
+	err := d.reload(func(err error) {
+		if err == nil {
+			d.server.Attend(scsi.NotReadyToReadyChange, t.Nexus)
+			d.begin(loading, d.delays.Load+d.delays.Thread)
+		}
+	})
+	switch {
+	case err == errBecoming && immed:
+		return nil
+	case err == errBecoming:
+		return d.awaitLoad(t, d.motion.work)
+	case err != nil:
 		return d.loadSense(err)
 	}
 	d.server.Attend(scsi.NotReadyToReadyChange, t.Nexus)
@@ -52,7 +69,7 @@ func (d *Drive) load(t *scsi.Task, immed bool) error {
 // unload lets go of the medium; it stays in the drive until the changer or the
 // operator takes it.
 func (d *Drive) unload(t *scsi.Task, immed, hold bool) error {
-	if d.in.loaded() && d.RemovalPrevented() {
+	if (d.in.loaded() || d.motion.work != nil) && d.RemovalPrevented() {
 		d.raise(alertNoRemoval)
 		return sensePrevented
 	}
@@ -65,6 +82,8 @@ func (d *Drive) unload(t *scsi.Task, immed, hold bool) error {
 // loadSense is the sense data of a load that failed.
 func (d *Drive) loadSense(err error) error {
 	switch {
+	case err == senseNotLoaded: // it was unloaded meanwhile
+		return err
 	case errors.Is(err, ErrIncompatible):
 		return scsi.NewSense(scsi.MediumError, scsi.IncompatibleMedium).Because("%v", err)
 	case errors.Is(err, libcart.ErrInUse):

@@ -16,12 +16,16 @@ type Delays struct {
 
 // motion is an operation that goes on after its command has ended (IMMED, or the
 // load that follows an Insert). The work is done when it begins; only its end is
-// told later, so nothing is left to happen behind the initiator's back.
+// told later, so nothing is left to happen behind the initiator's back. The one
+// exception is a load that has much to do, see becoming.
 type motion struct {
 	sense         *scsi.Sense // what commands get meanwhile
 	request       *scsi.Sense // what REQUEST SENSE gets meanwhile
 	activity      activity
 	begun, ending time.Time
+
+	// work, when not nil, is what it waits for instead of the time.
+	work *becoming
 }
 
 // activity is DT DEVICE ACTIVITY of log page 11h, ADC-3 table 14.
@@ -55,7 +59,7 @@ func (m *motion) refuses(now time.Time) *scsi.Sense {
 	if m.sense == nil {
 		return nil
 	}
-	if !now.Before(m.ending) {
+	if m.work == nil && !now.Before(m.ending) {
 		*m = motion{}
 		return nil
 	}
@@ -75,6 +79,9 @@ func (m *motion) report(now time.Time) *scsi.Sense {
 }
 
 func (m *motion) progress(now time.Time) uint16 {
+	if m.work != nil {
+		return m.work.progress()
+	}
 	whole := m.ending.Sub(m.begun)
 	if whole <= 0 {
 		return 0xFFFF

@@ -31,7 +31,7 @@ func (d *Drive) Meets(t *scsi.Task, c *scsi.Command) error {
 	if d.in == nil {
 		return senseNoMedium
 	}
-	if c.Needs == present {
+	if c.Needs == present && d.motion.work == nil {
 		return nil
 	}
 	if c.Opcode != 0x00 { // TEST UNIT READY uses nothing

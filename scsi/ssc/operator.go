@@ -33,8 +33,10 @@ var (
 )
 
 // Insert puts the cartridge of a directory into the drive and loads it. All
-// initiators get the unit attention condition 28h/00h. moveID makes it
-// idempotent: the same id and barcode again changes nothing. Errors are
+// initiators get the unit attention condition 28h/00h. When the recording has to be
+// looked through for long it returns before that is over, and the drive is becoming
+// ready; a medium that turns out to be damaged then stays in it, unloaded. moveID
+// makes it idempotent: the same id and barcode again changes nothing. Errors are
 // ErrIncompatible, ErrFull and ErrVolume.
 func (d *Drive) Insert(ctx context.Context, dir, barcode, moveID string) error {
 	d.moves.Add(1)
@@ -47,10 +49,11 @@ func (d *Drive) Insert(ctx context.Context, dir, barcode, moveID string) error {
 			return fmt.Errorf("%w: it holds %s", ErrFull, d.in.barcode)
 		}
 		d.in = &medium{dir: dir, barcode: barcode}
-		if err := d.thread(); err != nil {
+		long := d.thread(d.arrivedLate)
+		if long != nil && long != errBecoming {
 			d.in = nil
-			d.event("refused", barcode, "%v", err)
-			return err
+			d.event("refused", barcode, "%v", long)
+			return long
 		}
 		if err := d.noteMove(moveID); err != nil {
 			d.unthread(false)
@@ -58,11 +61,29 @@ func (d *Drive) Insert(ctx context.Context, dir, barcode, moveID string) error {
 			d.publish()
 			return fmt.Errorf("%w: the drive cannot remember it: %w", ErrVolume, err)
 		}
-		d.server.Attend(scsi.NotReadyToReadyChange, nil)
-		d.begin(loading, d.delays.Load+d.delays.Thread)
-		d.event("loaded", barcode, "%s %s", d.in.info.Medium, d.in.kind)
+		if long == nil {
+			d.arrived()
+		}
 		return nil
 	})
+}
+
+// arrived ends the load of a medium that came into the drive.
+func (d *Drive) arrived() {
+	d.server.Attend(scsi.NotReadyToReadyChange, nil)
+	d.begin(loading, d.delays.Load+d.delays.Thread)
+	d.event("loaded", d.in.barcode, "%s %s", d.in.info.Medium, d.in.kind)
+}
+
+// arrivedLate is arrived when Insert did not wait for it: the medium stays, come
+// what may.
+func (d *Drive) arrivedLate(err error) {
+	if err != nil {
+		d.notThreaded(err)
+		return
+	}
+	d.save()
+	d.arrived()
 }
 
 // Remove takes the medium out, unloading it first when it is loaded: when it
@@ -118,21 +139,28 @@ func (d *Drive) noteMove(moveID string) error {
 	return err
 }
 
-// Load threads the medium in the drive again after an unload.
+// Load threads the medium in the drive again after an unload. As Insert it may
+// return before that is over.
 func (d *Drive) Load(ctx context.Context) error {
 	return d.server.Do(ctx, func(*Drive) error {
 		if d.in == nil {
 			return fmt.Errorf("%w: it is empty", ErrEmpty)
 		}
-		if d.in.loaded() {
+		if d.in.loaded() || d.motion.work != nil {
 			return nil
 		}
-		if err := d.reload(); err != nil {
-			return err
+		ready := func(err error) {
+			if err == nil {
+				d.server.Attend(scsi.NotReadyToReadyChange, nil)
+				d.begin(loading, d.delays.Load+d.delays.Thread)
+			}
 		}
-		d.server.Attend(scsi.NotReadyToReadyChange, nil)
-		d.begin(loading, d.delays.Load+d.delays.Thread)
-		return nil
+		err := d.reload(ready)
+		if err == errBecoming {
+			return nil
+		}
+		ready(err)
+		return err
 	})
 }
 
@@ -180,19 +208,27 @@ func (d *Drive) Resume(ctx context.Context) error {
 		if !m.Loaded {
 			return d.peek()
 		}
-		if err := d.thread(); err != nil {
-			d.raise(alertLoadFailed)
-			d.event("refused", m.Barcode, "after a restart: %v", err)
-			return nil
+		if err := d.thread(d.resumed); err != errBecoming {
+			d.resumed(err)
 		}
-		blank := true
-		if d.in.cart != nil {
-			for p := range d.in.cart.Partitions() {
-				blank = blank && d.in.cart.Capacity(uint8(p)).Used == 0
-			}
-		}
-		d.in.lost = !blank
-		d.server.Attend(scsi.NotReadyToReadyChange, nil)
 		return nil
 	})
+}
+
+// resumed ends the load of what was in the drive when its daemon ended.
+func (d *Drive) resumed(err error) {
+	if err != nil {
+		d.raise(alertLoadFailed)
+		d.event("refused", d.in.barcode, "after a restart: %v", err)
+		d.publish()
+		return
+	}
+	blank := true
+	if d.in.cart != nil {
+		for p := range d.in.cart.Partitions() {
+			blank = blank && d.in.cart.Capacity(uint8(p)).Used == 0
+		}
+	}
+	d.in.lost = !blank
+	d.server.Attend(scsi.NotReadyToReadyChange, nil)
 }

@@ -160,7 +160,7 @@ func (d *Drive) remember() error {
 		return nil
 	}
 	s := d.State()
-	m := memoryDocument{Version: memoryVersion, Barcode: s.Barcode, Loaded: s.Loaded, MoveID: s.MoveID, Core: d.saved}
+	m := memoryDocument{Version: memoryVersion, Barcode: s.Barcode, Loaded: s.Loaded || d.motion.work != nil, MoveID: s.MoveID, Core: d.saved}
 	m.Loads, m.Cleanings, m.PoweredOn, m.Starts = d.stats.loads, d.stats.cleanings, d.poweredOn(), d.stats.starts
 	if d.in != nil {
 		m.Dir = d.in.dir
@@ -170,6 +170,13 @@ func (d *Drive) remember() error {
 		return err
 	}
 	return d.opt.Memory.Save(doc)
+}
+
+// save is remember where nothing can be done about a failure.
+func (d *Drive) save() {
+	if err := d.remember(); err != nil {
+		d.log.Error("the drive's memory was not saved", "err", err)
+	}
 }
 
 // poweredOn is how long the drive has been on in its life, in seconds.

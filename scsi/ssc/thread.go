@@ -8,20 +8,32 @@ import (
 )
 
 // thread opens the cartridge in the drive and stands at the beginning of
-// partition 0. A cleaning cartridge is not threaded: it cleans.
-func (d *Drive) thread() error {
+// partition 0. A cleaning cartridge is not threaded: it cleans. When that takes
+// long it returns errBecoming and goes on without the turn; then is called, with
+// the turn, when it has ended, with what thread would have returned.
+func (d *Drive) thread(then func(error)) error {
 	m := d.in
-	c, err := libcart.Open(m.dir, d.cartridgeOptions())
+	g, err := libcart.Begin(m.dir, d.cartridgeOptions())
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrVolume, err)
 	}
-	m.info = c.Info()
+	m.info = g.Info()
 	m.kind = kindName(m.info.Kind)
 	if err := d.fits(m); err != nil {
-		c.Close()
+		g.Close()
 		d.raise(alertUnsupportedFormat)
 		return err
 	}
+	return d.openBehind(g, then)
+}
+
+// threaded takes the cartridge that was opened.
+func (d *Drive) threaded(c *libcart.Cartridge, err error) error {
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrVolume, err)
+	}
+	m := d.in
+	m.info = c.Info()
 	d.alerts.Clear(alertsOfMedium...)
 	d.alerts.Clear(alertsUntilLoad...)
 	if r := c.Recovery(); r.Note != "" {
@@ -51,29 +63,38 @@ func (d *Drive) thread() error {
 }
 
 // reload threads again what had been unloaded and stayed in the drive, and notes
-// it where it survives a restart.
-func (d *Drive) reload() error {
-	if err := d.thread(); err != nil {
-		return err
+// it where it survives a restart. then is as that of thread.
+func (d *Drive) reload(then func(error)) error {
+	err := d.thread(func(err error) {
+		if err == nil {
+			d.reloaded()
+		} else {
+			d.notThreaded(err)
+		}
+		then(err)
+	})
+	if err == nil {
+		d.reloaded()
 	}
-	if err := d.remember(); err != nil {
-		d.log.Error("the drive's memory was not saved", "err", err)
-	}
+	return err
+}
+
+func (d *Drive) reloaded() {
+	d.save()
 	d.event("loaded", d.in.barcode, "%s %s", d.in.info.Medium, d.in.kind)
-	return nil
 }
 
 // peek reads what a cartridge is that stays unloaded in the drive.
 func (d *Drive) peek() error {
 	o := d.cartridgeOptions()
 	o.ReadOnly = true
-	c, err := libcart.Open(d.in.dir, o)
+	g, err := libcart.Begin(d.in.dir, o)
 	if err != nil {
 		d.event("refused", d.in.barcode, "%v", err)
 		return nil
 	}
-	defer c.Close()
-	d.in.info = c.Info()
+	defer g.Close()
+	d.in.info = g.Info()
 	d.in.kind = kindName(d.in.info.Kind)
 	return d.fits(d.in)
 }
@@ -81,6 +102,7 @@ func (d *Drive) peek() error {
 // unthread makes everything durable and closes the cartridge; it stays in the drive.
 func (d *Drive) unthread(hold bool) error {
 	m := d.in
+	d.giveUpOpening()
 	m.memoryOnly = hold
 	if m.cart == nil {
 		return nil
@@ -94,9 +116,7 @@ func (d *Drive) unthread(hold bool) error {
 	d.overwrite.cancel()
 	d.order = accessOrder{}
 	d.publish()
-	if merr := d.remember(); merr != nil {
-		d.log.Error("the drive's memory was not saved", "err", merr)
-	}
+	d.save()
 	d.event("unloaded", m.barcode, "")
 	return err
 }
