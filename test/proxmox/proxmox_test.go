@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"govtl/libcart"
 	"govtl/scsi/personality"
 )
 
@@ -31,6 +32,44 @@ func TestStory(t *testing.T) {
 			}
 			if err := Story(newUnit(d.Unit())); err != nil {
 				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// TestWORM: a cartridge that can be written once is formatted by being empty, and is
+// not formatted when it is not.
+func TestWORM(t *testing.T) {
+	for _, model := range []string{"ibm-ult3580-td5", "ibm-ult3580-td8", "ibm-ult3580-td9", "hp-ultrium-6-scsi", "hpe-ultrium-9-scsi"} {
+		t.Run(model, func(t *testing.T) {
+			t.Parallel()
+			p, err := personality.LoadDrive(model)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, _ := p.Medium(p.Native)
+			r := newShelf(t)
+			d := r.drive(p, 11)
+			dir := r.cartridge(m, "PBS001", func(s *libcart.Spec) { s.Kind = libcart.WORM })
+			if err := d.Insert(context.Background(), dir, "PBS001", "1"); err != nil {
+				t.Fatal(err)
+			}
+			o, err := open(newUnit(d.Unit()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := &set{drive: o}
+			if st, err := s.status(true); err != nil || !st.WORM {
+				t.Fatalf("%+v, %v", st, err)
+			}
+			if err := firstError(s.format(), s.label(), s.setLabel(), s.readLabels()); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.format(); err == nil {
+				t.Error("it is formatted")
+			}
+			if err := s.readLabels(); err != nil {
+				t.Error(err)
 			}
 		})
 	}

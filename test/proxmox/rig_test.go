@@ -77,11 +77,15 @@ func newShelf(t *testing.T) shelf {
 }
 
 // cartridge makes a small one of a medium and returns its directory.
-func (r shelf) cartridge(m *personality.Medium, barcode string) string {
+func (r shelf) cartridge(m *personality.Medium, barcode string, change ...func(*libcart.Spec)) string {
 	r.t.Helper()
 	dir := filepath.Join("/lib", barcode)
-	err := libcart.Create(dir, libcart.Spec{Barcode: barcode, Density: m.Density, Medium: m.Name, Capacity: 10 << 20,
-		Serial: "S" + barcode, Made: time.Unix(1, 0), MaxPartitions: m.MaxPartitions()}, libcart.Options{FS: r.fs})
+	s := libcart.Spec{Barcode: barcode, Density: m.Density, Medium: m.Name, Capacity: 10 << 20,
+		Serial: "S" + barcode, Made: time.Unix(1, 0), MaxPartitions: m.MaxPartitions()}
+	for _, f := range change {
+		f(&s)
+	}
+	err := libcart.Create(dir, s, libcart.Options{FS: r.fs})
 	if err != nil {
 		r.t.Fatal(err)
 	}
