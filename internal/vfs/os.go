@@ -30,9 +30,7 @@ func (OS) OpenFile(name string, flag int, perm fs.FileMode) (File, error) {
 	if err != nil {
 		return nil, err
 	}
-	var st unix.Statfs_t
-	ext := unix.Fstatfs(int(f.Fd()), &st) == nil && st.Type == unix.EXT4_SUPER_MAGIC
-	return osFile{f, ext}, nil
+	return osFile{f, onExt(int(f.Fd()))}, nil
 }
 
 // ReadFile implements FS.
@@ -76,11 +74,37 @@ func (OS) SyncDir(name string) error {
 	if err != nil {
 		return err
 	}
-	err = d.Sync()
+	if err = d.Sync(); err == nil {
+		err = checkDirJournal(d)
+	}
 	if cerr := d.Close(); err == nil {
 		err = cerr
 	}
 	return err
+}
+
+// checkDirJournal is checkJournal for a directory, in which no room can be
+// reserved. To remove an extended attribute that is not there begins a change too,
+// and changes nothing.
+func checkDirJournal(d *os.File) error {
+	if !onExt(int(d.Fd())) {
+		return nil
+	}
+	for {
+		switch err := unix.Fremovexattr(int(d.Fd()), "user.vtl.none"); err {
+		case unix.EINTR:
+		case unix.EROFS, unix.EIO:
+			return &os.PathError{Op: "fsync: journal", Path: d.Name(), Err: err}
+		default: // it is not there; or a mount or an owner that do not allow to ask
+			return nil
+		}
+	}
+}
+
+// onExt says that a file is on ext4, ext3 or ext2.
+func onExt(fd int) bool {
+	var st unix.Statfs_t
+	return unix.Fstatfs(fd, &st) == nil && st.Type == unix.EXT4_SUPER_MAGIC
 }
 
 // Free implements FS.

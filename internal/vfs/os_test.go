@@ -36,3 +36,24 @@ func TestSyncChangesNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestSyncDirChangesNothing: what SyncDir asks the file system besides leaves the
+// directory as it is, and is no error.
+func TestSyncDirChangesNothing(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "a"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.Stat(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := (OS{}).SyncDir(dir); err != nil {
+			t.Error(err)
+		}
+	}
+	if after, err := os.Stat(dir); err != nil || after.ModTime() != before.ModTime() || after.Mode() != before.Mode() {
+		t.Errorf("%v, then %v, %v", before, after, err)
+	}
+}

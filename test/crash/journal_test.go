@@ -72,6 +72,13 @@ func loseJournal(t *testing.T) {
 	if err := f.Sync(); err != nil {
 		t.Fatal(err)
 	}
+	if err := (vfs.OS{}).SyncDir(disk); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(name, disk+"/other"); err != nil {
+		t.Fatal(err)
+	}
+	name = disk + "/other"
 	_, _ = linux.Try("dd if=/dev/zero of=%s/filler bs=4k", room)
 	write(int64(len(block)))
 	if err := f.Await(int64(len(block)), int64(len(block))); err != nil {
@@ -90,5 +97,14 @@ func loseJournal(t *testing.T) {
 	t.Logf("fdatasync: %v", unix.Fdatasync(int(raw.Fd())))
 	if err := f.Sync(); err == nil {
 		t.Error("a synchronisation says that all is well")
+	}
+	d, err := os.Open(disk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	t.Logf("fsync of the directory: %v", d.Sync())
+	if err := (vfs.OS{}).SyncDir(disk); err == nil {
+		t.Error("a synchronisation of the directory says that all is well")
 	}
 }
