@@ -27,7 +27,7 @@ func driveLoad(ctx context.Context, c *call) error {
 	barcode := c.args["BARCODE"]
 	_, in, _ := c.suite.Drive(c.device.ID)
 	if in != nil {
-		return c.move(ctx, bus.LibraryDevice(in.ID), bus.MoveRequest{From: barcode, To: "drive " + strconv.Itoa(elementOf(in, c.device.ID))})
+		return c.move(ctx, bus.LibraryDevice(in.ID), bus.MoveRequest{From: barcode, To: "drive " + strconv.Itoa(in.ElementOf(c.device.ID))})
 	}
 	r, err := ask(ctx, c.app, slow, bus.DriveLoad(c.device.ID), bus.LoadRequest{Barcode: barcode})
 	if err != nil {

@@ -106,7 +106,7 @@ func addLibraryDrive(ctx context.Context, c *call) error {
 		return err
 	}
 	in, _ := after.Library(l.ID)
-	return c.print(fmt.Sprintf("drive %d, serial %s, element %d of library %d", d.ID, d.Serial, elementOf(in, d.ID), l.ID), d)
+	return c.print(fmt.Sprintf("drive %d, serial %s, element %d of library %d", d.ID, d.Serial, in.ElementOf(d.ID), l.ID), d)
 }
 
 // addLoneDrive adds a drive without a library.
@@ -198,7 +198,7 @@ func removeDrive(ctx context.Context, c *call) error {
 	if !ok || c.device.Kind == bus.Library && (in == nil || in.ID != c.device.ID) {
 		return fmt.Errorf("there is no drive %d here", id)
 	}
-	if err := c.mustBeEmpty(ctx, id); err != nil {
+	if err := c.mustBeEmpty(ctx, id, bus.DriveState(id)); err != nil {
 		return err
 	}
 	if _, err := c.edit(ctx, config.RemoveDrive(id)); err != nil {
@@ -207,12 +207,12 @@ func removeDrive(ctx context.Context, c *call) error {
 	return c.done(nil)
 }
 
-// mustBeEmpty refuses to take a drive away that holds a cartridge.
-func (c *call) mustBeEmpty(ctx context.Context, id int) error {
+// mustBeEmpty refuses to take a drive away that holds something; state asks it.
+func (c *call) mustBeEmpty(ctx context.Context, id int, state bus.Endpoint[bus.Empty, bus.DriveHolds]) error {
 	if c.connect(ctx) != nil {
 		return nil // the suite does not run: the library settles it when it starts
 	}
-	held, err := ask(ctx, c.app, quick, bus.DriveState(id), bus.Empty{})
+	held, err := ask(ctx, c.app, quick, state, bus.Empty{})
 	switch {
 	case errors.Is(err, bus.ErrAbsent):
 		return nil
@@ -317,12 +317,12 @@ func removeLibrary(ctx context.Context, c *call) error {
 		return fmt.Errorf("there is no library %d", id)
 	}
 	for _, d := range l.Drives {
-		if err := c.mustBeEmpty(ctx, d.ID); err != nil {
+		if err := c.mustBeEmpty(ctx, d.ID, bus.DriveState(d.ID)); err != nil {
 			return err
 		}
 	}
 	for _, o := range l.Optical {
-		if err := c.opticalMustBeEmpty(ctx, o.ID); err != nil {
+		if err := c.mustBeEmpty(ctx, o.ID, bus.OpticalState(o.ID)); err != nil {
 			return err
 		}
 	}

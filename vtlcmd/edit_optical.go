@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 
 	"govtl/bus"
 	"govtl/internal/config"
-	"govtl/internal/daemon"
 	"govtl/scsi/personality"
 )
 
@@ -35,7 +33,7 @@ func (c *call) addLibraryOptical(ctx context.Context, l *config.Library, model s
 		return err
 	}
 	in, _ := after.Library(l.ID)
-	return c.print(fmt.Sprintf("optical %d, serial %s, element %d of library %d", o.ID, o.Serial, elementOf(in, o.ID), l.ID), o)
+	return c.print(fmt.Sprintf("optical %d, serial %s, element %d of library %d", o.ID, o.Serial, in.ElementOf(o.ID), l.ID), o)
 }
 
 // addLoneOptical adds an optical drive without a library.
@@ -52,31 +50,13 @@ func (c *call) addLoneOptical(ctx context.Context) error {
 
 // removeOptical removes an optical drive that the changer has nothing in.
 func (c *call) removeOptical(ctx context.Context, id int) error {
-	if err := c.opticalMustBeEmpty(ctx, id); err != nil {
+	if err := c.mustBeEmpty(ctx, id, bus.OpticalState(id)); err != nil {
 		return err
 	}
 	if _, err := c.edit(ctx, config.RemoveOptical(id)); err != nil {
 		return err
 	}
 	return c.done(nil)
-}
-
-// opticalMustBeEmpty refuses to take an optical drive away that holds a disc of a
-// library.
-func (c *call) opticalMustBeEmpty(ctx context.Context, id int) error {
-	if c.connect(ctx) != nil {
-		return nil // the suite does not run: the library settles it when it starts
-	}
-	held, err := ask(ctx, c.app, quick, bus.OpticalState(id), bus.Empty{})
-	switch {
-	case errors.Is(err, bus.ErrAbsent):
-		return nil
-	case err != nil:
-		return err
-	case held.Barcode != "":
-		return daemon.WithHint(fmt.Errorf("drive %d holds %s", id, held.Barcode), "move it away first")
-	}
-	return nil
 }
 
 // addDisc gives new discs to a library.

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"govtl/bus"
-	"govtl/internal/config"
 	"govtl/internal/daemon"
 )
 
@@ -118,21 +117,6 @@ func (c *call) move(ctx context.Context, library bus.Device, m bus.MoveRequest) 
 		text = "OK"
 	}
 	return c.print(text, r)
-}
-
-// elementOf is the number of a drive's element in its library.
-func elementOf(l *config.Library, drive int) int {
-	for i, d := range l.Drives {
-		if d.ID == drive {
-			return l.DriveElement(i)
-		}
-	}
-	for i, o := range l.Optical {
-		if o.ID == drive {
-			return l.OpticalElement(i)
-		}
-	}
-	return 0
 }
 
 func libraryStatus(ctx context.Context, c *call) error {

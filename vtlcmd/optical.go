@@ -28,7 +28,7 @@ func opticalCommands() []row {
 func opticalLoad(ctx context.Context, c *call) error {
 	if _, in, ok := c.suite.OpticalIn(c.device.ID); ok && in != nil && c.args["MEDIUM"] == "" {
 		// FILE is the barcode of a disc: the library moves it.
-		to := "drive " + strconv.Itoa(elementOf(in, c.device.ID))
+		to := "drive " + strconv.Itoa(in.ElementOf(c.device.ID))
 		return c.move(ctx, bus.LibraryDevice(in.ID), bus.MoveRequest{From: c.args["FILE"], To: to})
 	}
 	r, err := ask(ctx, c.app, slow, bus.OpticalLoad(c.device.ID), bus.DiscRequest{File: c.args["FILE"], Medium: c.args["MEDIUM"]})

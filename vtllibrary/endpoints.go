@@ -17,10 +17,7 @@ import (
 const maxPage = 1000
 
 // codes is how the changer's refusals travel.
-var codes = []struct {
-	err  error
-	code bus.Code
-}{
+var codes = station.Codes{
 	{smc.ErrMapNotOpened, bus.CodeRefused},
 	{smc.ErrMapClosed, bus.CodeRefused},
 	{smc.ErrMapFull, bus.CodeRefused},
@@ -41,10 +38,8 @@ func coded(err error) error {
 	if err == nil {
 		return nil
 	}
-	for _, c := range codes {
-		if errors.Is(err, c.err) {
-			return bus.Errorf(c.code, "%v", err)
-		}
+	if code, ok := codes.Of(err); ok {
+		return bus.Errorf(code, "%v", err)
 	}
 	var sense *scsi.Sense
 	if errors.As(err, &sense) {

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -109,7 +107,7 @@ func (l *library) open() error {
 		Personality: l.model, Serial: c.Serial, Configuration: cfg, FS: vfs.OS{}, Dir: dir,
 		Drives: l.drives(), Log: l.Log, Events: l.event, Find: l.find, Trace: l.Tracer.Finished, Appearance: appearance, Hook: l.hook,
 	}
-	if err := parseNAA(c.NAA, &o.NAA); err != nil {
+	if o.NAA, err = c.Identifier(); err != nil {
 		return err
 	}
 	l.changer, err = smc.New(o)
@@ -119,19 +117,6 @@ func (l *library) open() error {
 // stateDirectory is where a library of the suite keeps its state.
 func (l *library) stateDirectory(id int) string {
 	return filepath.Join(l.Paths.State, "library"+strconv.Itoa(id)+".d")
-}
-
-// parseNAA reads eight bytes in hex with or without colons; empty leaves zero.
-func parseNAA(text string, to *[8]byte) error {
-	if text == "" {
-		return nil
-	}
-	b, err := hex.DecodeString(strings.ReplaceAll(text, ":", ""))
-	if err != nil || len(b) != len(to) {
-		return fmt.Errorf("naa %q is not eight bytes in hex", text)
-	}
-	binary.BigEndian.PutUint64(to[:], binary.BigEndian.Uint64(b))
-	return nil
 }
 
 // configuration is the changer's part of a library's configuration: drives are

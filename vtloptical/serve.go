@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -14,15 +13,11 @@ import (
 	"govtl/internal/config"
 	"govtl/internal/daemon"
 	"govtl/internal/station"
-	"govtl/internal/vfs"
 	"govtl/libdisc"
 	"govtl/scsi"
 	"govtl/scsi/mmc"
 	"govtl/scsi/personality"
 )
-
-// maxMemory bounds the document of a drive's memory, in bytes.
-const maxMemory = 64 << 10
 
 // drive is the daemon's state.
 type drive struct {
@@ -72,7 +67,7 @@ func (d *drive) open() error {
 	}
 	d.unit, err = mmc.New(mmc.Options{
 		Personality: d.model, Serial: d.config.Serial, NAA: binary.BigEndian.Uint64(naa[:]), TargetName: d.Target,
-		Log: d.Log, Memory: memory(d.StateFile("json")), Events: d.event, Trace: d.Tracer.Finished, Durations: durations(d.config.Timing),
+		Log: d.Log, Memory: d.Memory(), Events: d.event, Trace: d.Tracer.Finished, Durations: durations(d.config.Timing),
 	})
 	if err != nil {
 		return err
@@ -137,10 +132,7 @@ func name(e mmc.Event) string {
 }
 
 // codes is how the drive's refusals travel.
-var codes = []struct {
-	err  error
-	code bus.Code
-}{
+var codes = station.Codes{
 	{mmc.ErrPrevented, bus.CodeRefused},
 	{mmc.ErrBusy, bus.CodeRefused},
 	{mmc.ErrEmpty, bus.CodeDriveEmpty},
@@ -151,22 +143,13 @@ var codes = []struct {
 	{scsi.ErrClosed, bus.CodeAbsent},
 }
 
-func coded(err error) error {
-	for _, c := range codes {
-		if errors.Is(err, c.err) {
-			return bus.Errorf(c.code, "%v", err)
-		}
-	}
-	return err
-}
-
 // endpoints serves what an optical drive offers on the bus.
 func (d *drive) endpoints() error {
 	return errors.Join(
 		station.Handle(d.Station, bus.OpticalLoad(d.id), func(ctx context.Context, r bus.DiscRequest) (bus.DiscReply, error) {
 			if d.in != nil {
 				return bus.DiscReply{}, bus.Errorf(bus.CodeRefused, "drive %d is in library %d, which moves discs: vtlcmd %d move BARCODE \"drive %d\"",
-					d.id, d.in.ID, d.in.ID, d.element())
+					d.id, d.in.ID, d.in.ID, d.in.ElementOf(d.id))
 			}
 			if r.File == "" {
 				return bus.DiscReply{}, bus.Errorf(bus.CodeBadRequest, "no file")
@@ -176,7 +159,7 @@ func (d *drive) endpoints() error {
 				file = filepath.Join(d.home(), file)
 			}
 			err := d.unit.Load(ctx, filepath.Clean(file), r.Medium)
-			return bus.DiscReply{File: file, Medium: d.unit.Status().Medium}, coded(err)
+			return bus.DiscReply{File: file, Medium: d.unit.Status().Medium}, codes.Coded(err)
 		}),
 		station.Handle(d.Station, bus.OpticalUnload(d.id), func(ctx context.Context, _ bus.Empty) (bus.DiscReply, error) {
 			unload := d.unit.Unload
@@ -184,10 +167,10 @@ func (d *drive) endpoints() error {
 				unload = d.unit.Eject
 			}
 			file, err := unload(ctx)
-			return bus.DiscReply{File: file}, coded(err)
+			return bus.DiscReply{File: file}, codes.Coded(err)
 		}),
 		station.Handle(d.Station, bus.OpticalOnline(d.id), func(ctx context.Context, r bus.SwitchRequest) (bus.Empty, error) {
-			return bus.Empty{}, coded(d.unit.SetOffline(ctx, !r.On))
+			return bus.Empty{}, codes.Coded(d.unit.SetOffline(ctx, !r.On))
 		}),
 		station.Handle(d.Station, bus.OpticalStatus(d.id), d.status),
 		station.Handle(d.Station, bus.OpticalInsert(d.id), func(ctx context.Context, r bus.InsertRequest) (bus.Empty, error) {
@@ -198,25 +181,15 @@ func (d *drive) endpoints() error {
 			if !filepath.IsAbs(image) {
 				return bus.Empty{}, bus.Errorf(bus.CodeBadRequest, "%q is not an absolute path", image)
 			}
-			return bus.Empty{}, coded(d.unit.Insert(ctx, filepath.Clean(image), r.Volume.Barcode, r.MoveID))
+			return bus.Empty{}, codes.Coded(d.unit.Insert(ctx, filepath.Clean(image), r.Volume.Barcode, r.MoveID))
 		}),
 		station.Handle(d.Station, bus.OpticalRemove(d.id), func(ctx context.Context, r bus.RemoveRequest) (bus.Empty, error) {
-			return bus.Empty{}, coded(d.unit.Remove(ctx, r.Barcode, r.MoveID))
+			return bus.Empty{}, codes.Coded(d.unit.Remove(ctx, r.Barcode, r.MoveID))
 		}),
 		station.Handle(d.Station, bus.OpticalState(d.id), func(context.Context, bus.Empty) (bus.DriveHolds, error) {
 			return holds(d.unit.Status()), nil
 		}),
 	)
-}
-
-// element is the number of the drive's element, from 1; 0 without a library.
-func (d *drive) element() int {
-	for i := range d.in.Optical {
-		if d.in.Optical[i].ID == d.id {
-			return d.in.OpticalElement(i)
-		}
-	}
-	return 0
 }
 
 func holds(s mmc.Status) bus.DriveHolds {
@@ -234,7 +207,7 @@ func (d *drive) status(context.Context, bus.Empty) (bus.OpticalStatusReply, erro
 		Readable: s.Readable * libdisc.BlockSize, Free: s.Free * libdisc.BlockSize, Prevented: s.Prevented, Sessions: d.Sessions(),
 	}
 	if d.in != nil {
-		r.Library, r.Element = d.in.ID, d.element()
+		r.Library, r.Element = d.in.ID, d.in.ElementOf(d.id)
 	}
 	return r, nil
 }
@@ -248,22 +221,3 @@ func (d *drive) metrics(_ context.Context, r *bus.MetricsReply) {
 		Loaded: s.Medium != "", Readable: s.Readable * libdisc.BlockSize, Free: s.Free * libdisc.BlockSize,
 	}
 }
-
-// memory is the file that keeps what survives a restart.
-type memory string
-
-// Load implements mmc.Memory. What it returns a power cut leaves: a daemon that
-// was killed while it saved may not have made the file's name durable.
-func (m memory) Load() ([]byte, error) {
-	b, err := vfs.OS{}.ReadFile(string(m), maxMemory)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return b, vfs.OS{}.SyncDir(filepath.Dir(string(m)))
-}
-
-// Save implements mmc.Memory.
-func (m memory) Save(doc []byte) error { return vfs.ReplaceFile(vfs.OS{}, string(m), doc, 0o600) }

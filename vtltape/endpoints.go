@@ -16,10 +16,7 @@ import (
 )
 
 // codes is how the drive's refusals travel.
-var codes = []struct {
-	err  error
-	code bus.Code
-}{
+var codes = station.Codes{
 	{ssc.ErrIncompatible, bus.CodeIncompatible},
 	{ssc.ErrFull, bus.CodeDriveFull},
 	{ssc.ErrEmpty, bus.CodeDriveEmpty},
@@ -30,30 +27,18 @@ var codes = []struct {
 	{scsi.ErrClosed, bus.CodeAbsent},
 }
 
-func coded(err error) error {
-	if err == nil {
-		return nil
-	}
-	for _, c := range codes {
-		if errors.Is(err, c.err) {
-			return bus.Errorf(c.code, "%v", err)
-		}
-	}
-	return err
-}
-
 // endpoints serves what a drive offers on the bus.
 func (d *drive) endpoints() error {
 	return errors.Join(
 		station.Handle(d.Station, bus.DriveInsert(d.id), func(ctx context.Context, r bus.InsertRequest) (bus.Empty, error) {
-			return bus.Empty{}, coded(d.unit.Insert(ctx, r.Volume.Dir, r.Volume.Barcode, r.MoveID))
+			return bus.Empty{}, codes.Coded(d.unit.Insert(ctx, r.Volume.Dir, r.Volume.Barcode, r.MoveID))
 		}),
 		station.Handle(d.Station, bus.DriveRemove(d.id), func(ctx context.Context, r bus.RemoveRequest) (bus.Empty, error) {
-			return bus.Empty{}, coded(d.unit.Remove(ctx, r.Barcode, r.MoveID))
+			return bus.Empty{}, codes.Coded(d.unit.Remove(ctx, r.Barcode, r.MoveID))
 		}),
 		station.Handle(d.Station, bus.DriveState(d.id), func(ctx context.Context, _ bus.Empty) (bus.DriveHolds, error) {
 			s, err := d.unit.Holds(ctx)
-			return holds(s), coded(err)
+			return holds(s), codes.Coded(err)
 		}),
 		station.Handle(d.Station, bus.DriveLoad(d.id), d.load),
 		station.Handle(d.Station, bus.DriveUnload(d.id), d.unload),
@@ -66,18 +51,18 @@ func (d *drive) endpoints() error {
 			return bus.LoadHistory{Loads: all}, nil
 		}),
 		station.Handle(d.Station, bus.DriveCompression(d.id), func(ctx context.Context, r bus.CompressionRequest) (bus.Empty, error) {
-			return bus.Empty{}, coded(d.unit.SetCompression(ctx, r.Codec))
+			return bus.Empty{}, codes.Coded(d.unit.SetCompression(ctx, r.Codec))
 		}),
 		station.Handle(d.Station, bus.DriveAppendOnly(d.id), func(ctx context.Context, r bus.SwitchRequest) (bus.Empty, error) {
-			return bus.Empty{}, coded(d.unit.SetAppendOnly(ctx, r.On))
+			return bus.Empty{}, codes.Coded(d.unit.SetAppendOnly(ctx, r.On))
 		}),
 		station.Handle(d.Station, bus.DriveDelay(d.id), func(ctx context.Context, r bus.DelayRequest) (bus.Delays, error) {
 			all, err := d.unit.SetDelay(ctx, r.Operation, time.Duration(r.Seconds*float64(time.Second)))
-			return seconds(all), coded(err)
+			return seconds(all), codes.Coded(err)
 		}),
 		station.Handle(d.Station, bus.TapeAlert(d.Device), func(ctx context.Context, r bus.AlertRequest) (bus.AlertReply, error) {
 			flags, err := d.unit.SetTapeAlert(ctx, r.Flags)
-			return bus.AlertReply{Flags: flags, Names: ssc.AlertNames(flags)}, coded(err)
+			return bus.AlertReply{Flags: flags, Names: ssc.AlertNames(flags)}, codes.Coded(err)
 		}),
 		station.Handle(d.Station, bus.InquiryDataChanged(d.Device), func(context.Context, bus.Empty) (bus.Empty, error) {
 			d.unit.InquiryDataChanged()
@@ -90,7 +75,7 @@ func (d *drive) endpoints() error {
 func (d *drive) load(ctx context.Context, r bus.LoadRequest) (bus.VolumeReply, error) {
 	if d.library != nil {
 		return bus.VolumeReply{}, bus.Errorf(bus.CodeRefused,
-			"drive %d is in library %d, which moves cartridges: vtlcmd %d move %s \"drive %d\"", d.id, d.library.ID, d.library.ID, r.Barcode, d.element())
+			"drive %d is in library %d, which moves cartridges: vtlcmd %d move %s \"drive %d\"", d.id, d.library.ID, d.library.ID, r.Barcode, d.library.ElementOf(d.id))
 	}
 	if r.Barcode == "" || r.Barcode != filepath.Base(r.Barcode) || r.Barcode == ".." || r.Barcode == "." {
 		return bus.VolumeReply{}, bus.Errorf(bus.CodeBadRequest, "%q is no barcode", r.Barcode)
@@ -100,30 +85,20 @@ func (d *drive) load(ctx context.Context, r bus.LoadRequest) (bus.VolumeReply, e
 		return bus.VolumeReply{}, bus.Errorf(bus.CodeNotFound, "no cartridge %s: %v", r.Barcode, err)
 	}
 	if err := d.unit.Insert(ctx, dir, r.Barcode, ""); err != nil {
-		return bus.VolumeReply{}, coded(err)
+		return bus.VolumeReply{}, codes.Coded(err)
 	}
 	return bus.VolumeReply{Barcode: r.Barcode}, nil
-}
-
-// element is the number of the drive's element, from 1.
-func (d *drive) element() int {
-	for i := range d.library.Drives {
-		if d.library.Drives[i].ID == d.id {
-			return d.library.DriveElement(i)
-		}
-	}
-	return 0
 }
 
 // unload ejects: a stand-alone drive lets go of the cartridge.
 func (d *drive) unload(ctx context.Context, r bus.UnloadRequest) (bus.VolumeReply, error) {
 	in := d.unit.State().Barcode
 	if err := d.unit.Eject(ctx, r.Barcode); err != nil {
-		return bus.VolumeReply{}, coded(err)
+		return bus.VolumeReply{}, codes.Coded(err)
 	}
 	if d.library == nil {
 		if err := d.unit.Remove(ctx, in, ""); err != nil {
-			return bus.VolumeReply{}, coded(err)
+			return bus.VolumeReply{}, codes.Coded(err)
 		}
 	}
 	return bus.VolumeReply{Barcode: in}, nil
@@ -144,7 +119,7 @@ func seconds(d ssc.Delays) bus.Delays {
 func (d *drive) status(ctx context.Context, _ bus.Empty) (bus.DriveStatusReply, error) {
 	s, err := d.unit.Status(ctx)
 	if err != nil {
-		return bus.DriveStatusReply{}, coded(err)
+		return bus.DriveStatusReply{}, codes.Coded(err)
 	}
 	r := bus.DriveStatusReply{
 		ID: d.id, Model: d.config.Model, Vendor: d.model.Inquiry.Vendor, Product: d.model.Inquiry.Product,
@@ -158,7 +133,7 @@ func (d *drive) status(ctx context.Context, _ bus.Empty) (bus.DriveStatusReply, 
 	}
 	r.Counters.Commands, r.Counters.CheckConditions = d.Tracer.Counts()
 	if d.library != nil {
-		r.Library, r.Element = d.library.ID, d.element()
+		r.Library, r.Element = d.library.ID, d.library.ElementOf(d.id)
 	}
 	for _, c := range s.Capacity {
 		r.Capacity = append(r.Capacity, bus.TapeCapacity{Max: c.Max, Used: c.Used, Remaining: c.Remaining})

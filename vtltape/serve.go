@@ -2,24 +2,18 @@ package main
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
-	"strconv"
-	"strings"
 	"time"
 
 	"govtl/bus"
 	"govtl/internal/config"
 	"govtl/internal/daemon"
 	"govtl/internal/station"
-	"govtl/internal/vfs"
 	"govtl/scsi/personality"
 	"govtl/scsi/ssc"
 )
-
-// maxMemory bounds the document of a drive's memory, in bytes.
-const maxMemory = 64 << 10
 
 // drive is the daemon's state.
 type drive struct {
@@ -63,13 +57,13 @@ func (d *drive) open() error {
 	if d.model, err = personality.LoadDrive(d.config.Model, d.Paths.Models); err != nil {
 		return err
 	}
-	naa, err := naaNumber(d.config.NAA)
+	naa, err := d.config.Identifier()
 	if err != nil {
 		return err
 	}
 	o := ssc.Options{
-		Personality: d.model, Serial: d.config.Serial, NAA: naa, TargetName: d.Target,
-		Log: d.Log, Memory: memory(d.StateFile("json")), Events: d.event, Trace: d.Tracer.Finished,
+		Personality: d.model, Serial: d.config.Serial, NAA: binary.BigEndian.Uint64(naa[:]), TargetName: d.Target,
+		Log: d.Log, Memory: d.Memory(), Events: d.event, Trace: d.Tracer.Finished,
 		BufferSize: int64(d.config.BufferMiB) << 20, Media: []string{d.Paths.Models},
 		Delays: delays(d.config, d.model),
 	}
@@ -84,7 +78,7 @@ func (d *drive) open() error {
 		if err != nil {
 			return err
 		}
-		o.Element = changer.Elements.DataTransfer + uint16(d.element()-1)
+		o.Element = changer.Elements.DataTransfer + uint16(d.library.ElementOf(d.id)-1)
 	}
 	if d.unit, err = ssc.New(o); err != nil {
 		return err
@@ -123,18 +117,6 @@ func delays(c *config.Drive, m *personality.Drive) ssc.Delays {
 	}
 }
 
-// naaNumber reads eight bytes in hex with or without colons; empty is 0.
-func naaNumber(text string) (uint64, error) {
-	if text == "" {
-		return 0, nil
-	}
-	n, err := strconv.ParseUint(strings.ReplaceAll(text, ":", ""), 16, 64)
-	if err != nil {
-		return 0, fmt.Errorf("naa %q is not eight bytes in hex", text)
-	}
-	return n, nil
-}
-
 // reload applies a new configuration: what can change while the drive runs is
 // access and compression.
 func (d *drive) reload(ctx context.Context, s *config.Suite) ([]string, error) {
@@ -155,18 +137,3 @@ func (d *drive) reload(ctx context.Context, s *config.Suite) ([]string, error) {
 	d.config = c
 	return changes, nil
 }
-
-// memory is the file that keeps what survives a restart.
-type memory string
-
-// Load implements ssc.Memory.
-func (m memory) Load() ([]byte, error) {
-	b, err := vfs.OS{}.ReadFile(string(m), maxMemory)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	return b, err
-}
-
-// Save implements ssc.Memory.
-func (m memory) Save(doc []byte) error { return vfs.ReplaceFile(vfs.OS{}, string(m), doc, 0o600) }

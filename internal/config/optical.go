@@ -65,6 +65,22 @@ func (l *Library) OpticalElement(i int) int {
 	return len(l.Drives) + i + 1
 }
 
+// ElementOf is the element number (from 1) of a drive of the library, of either
+// kind; 0: it has no such drive.
+func (l *Library) ElementOf(id int) int {
+	for i := range l.Drives {
+		if l.Drives[i].ID == id {
+			return l.DriveElement(i)
+		}
+	}
+	for i := range l.Optical {
+		if l.Optical[i].ID == id {
+			return l.OpticalElement(i)
+		}
+	}
+	return 0
+}
+
 // OpticalHome is where an optical drive looks for the files of discs; in is the
 // library of a drive that has one.
 func (p Paths) OpticalHome(o *Optical, in *Library) string {
