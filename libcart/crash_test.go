@@ -54,8 +54,18 @@ func (m model) clone() model {
 // modelBlock is the block of a seed, of any length up to 2,500 bytes.
 func modelBlock(seed int) []byte { return block(uint64(seed), 1+seed*7919%2500) }
 
+// modelKey is the key of blocks that are encrypted.
+func modelKey() *Cipher {
+	k, err := NewCipher(bytes.Repeat([]byte{7}, KeySize), []byte("label"))
+	if err != nil {
+		panic(err)
+	}
+	return k
+}
+
 // observe reads everything that an open cartridge has. Damaged objects are -2.
 func observe(c *Cartridge) (m model, err error) {
+	c.SetDecipher(modelKey())
 	for p := range c.Partitions() {
 		var list []int
 		if err := c.LocateObject(uint8(p), 0); err != nil {
@@ -264,6 +274,7 @@ func crashProgram(t *testing.T, seed uint64) {
 	var c *Cartridge
 	w.during(m, func() (err error) { c, err = Open(worldDir, opts); return err })
 	part, pos := 0, 0 // where the model stands
+	key := modelKey()
 	next := 0
 	write := func(objects []int, do func() error) {
 		if list := m.parts[part]; pos < len(list) {
@@ -290,6 +301,9 @@ func crashProgram(t *testing.T, seed uint64) {
 		switch k := r.IntN(100); {
 		case k < 40:
 			c.SetCodec([]Codec{Stored, LZ4, S2, Zstd}[r.IntN(4)], false)
+			if err := c.SetCipher([]*Cipher{nil, nil, key}[r.IntN(3)]); err != nil {
+				t.Fatal(err)
+			}
 			data := modelBlock(next)
 			write([]int{next}, func() error {
 				b := buffer.Default.Get(len(data))

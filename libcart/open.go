@@ -229,6 +229,9 @@ func (c *Cartridge) openPartition(n uint8) (*partition, error) {
 	if p.data, err = c.openFile(dataName(c.dir, n), flag); err != nil {
 		return p, err
 	}
+	if err := c.lockData(p.data); err != nil {
+		return p, err
+	}
 	if p.index, err = c.openFile(indexName(c.dir, n), flag); err != nil {
 		return p, err
 	}
@@ -256,6 +259,19 @@ func (c *Cartridge) openPartition(n uint8) (*partition, error) {
 		c.unwritable(err)
 	}
 	return p, nil
+}
+
+// lockData locks a data file of a cartridge that is open for writing: should
+// somebody remove the lock file, a second writer still finds this one.
+func (c *Cartridge) lockData(f vfs.File) error {
+	if c.opts.ReadOnly {
+		return nil
+	}
+	err := f.TryLock()
+	if errors.Is(err, vfs.ErrLocked) {
+		err = fmt.Errorf("%w: %s is open by somebody else", ErrInUse, f.Name())
+	}
+	return err
 }
 
 // openFile opens a file; one that is missing is empty.

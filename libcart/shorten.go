@@ -63,6 +63,10 @@ func (c *Cartridge) replaceData(p *partition) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	if err := c.lockData(f); err != nil {
+		_ = f.Close()
+		return false, err
+	}
 	old, size := p.data, p.written()
 	p.data = f
 	c.disposals.Go(func() {
