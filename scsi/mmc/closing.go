@@ -11,6 +11,13 @@ func (d *Drive) reserveTrack(t *scsi.Task) error {
 	if !d.disc.Sequential() {
 		return scsi.InvalidFieldInCDBAt(0, -1).Because("this medium has no tracks to reserve")
 	}
+	if t.CDB[1]&0x03 != 0 { // RMZ and ARSV: a reservation by address
+		return scsi.InvalidFieldInCDBAt(1, 1)
+	}
+	size := count32(t.CDB[5:])
+	if size == 0 {
+		return scsi.InvalidFieldInCDBAt(5, -1).Because("a track of no blocks")
+	}
 	m := libdisc.Mode{}
 	if d.isMinus() {
 		m = libdisc.Mode{Whole: d.writeType() == writeSAO, Incremental: d.writeType() != writeSAO}
@@ -24,7 +31,7 @@ func (d *Drive) reserveTrack(t *scsi.Task) error {
 	if open, _ := d.disc.Open(); open != nil {
 		return illegal(scsi.NoMoreTrackReservations)
 	}
-	err := senseFor(d.disc.Reserve(count32(t.CDB[5:]), m))
+	err := senseFor(d.disc.Reserve(size, m))
 	d.publishWritten()
 	return err
 }

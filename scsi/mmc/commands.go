@@ -66,7 +66,7 @@ var commands = scsi.Table[*Drive]{
 	0x4A: keeps(cmd("GET EVENT STATUS NOTIFICATION", "MMC-6 6.7", in, nothing, (*Drive).getEvent, 0x01, 0, 0, 0xFF, 0, 0, 0xFF, 0xFF, ctl)),
 	0x51: cmd("READ DISC INFORMATION", "MMC-6 6.21", in, loaded, (*Drive).readDiscInformation, 0x17, 0, 0, 0, 0, 0, 0xFF, 0xFF, ctl),
 	0x52: cmd("READ TRACK INFORMATION", "MMC-6 6.27", in, loaded, (*Drive).readTrackInformation, 0x03, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0xFF, 0xFF, ctl),
-	0x53: cmd("RESERVE TRACK", "MMC-6 6.31", none, loaded, (*Drive).reserveTrack, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, ctl),
+	0x53: cmd("RESERVE TRACK", "MMC-6 6.31", none, loaded, (*Drive).reserveTrack, 0x03, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, ctl),
 	0x54: cmd("SEND OPC INFORMATION", "MMC-6 6.35", out, loaded, good, 0x01, 0, 0, 0, 0, 0, 0xFF, 0xFF, ctl),
 	0x55: needing(idle, spc.ModeSelect10[*Drive]()),
 	0x5A: rows{spc.ModeSense10[*Drive]()},
@@ -82,9 +82,10 @@ var commands = scsi.Table[*Drive]{
 	0xAC: cmd("GET PERFORMANCE", "MMC-6 6.8", in, nothing, (*Drive).getPerformance, 0x1F, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0xFF, 0xFF, 0xFF, ctl),
 	0xAD: cmd("READ DISC STRUCTURE", "MMC-6 6.22", in, loaded, (*Drive).readDiscStructure, 0x0F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0, ctl),
 	0xB6: cmd("SET STREAMING", "MMC-6 6.39", out, nothing, (*Drive).setStreaming, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF, ctl),
+	0xB9: cmd("READ CD MSF", "MMC-6 6.19", in, loaded, (*Drive).readCDMSF, 0x1C, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFE, 0x07, ctl),
 	0xBB: cmd("SET CD SPEED", "MMC-6 6.36", none, nothing, good, 0x03, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0, 0, ctl),
 	0xBD: cmd("MECHANISM STATUS", "MMC-6 6.11", in, nothing, (*Drive).mechanismStatus, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0, ctl),
-	0xBE: cmd("READ CD", "MMC-6 6.19", in, loaded, (*Drive).readCD, 0x1E, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xF8, 0x07, ctl),
+	0xBE: cmd("READ CD", "MMC-6 6.19", in, loaded, (*Drive).readCD, 0x1E, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFE, 0x07, ctl),
 }
 
 // Meets implements scsi.Device.

@@ -2,6 +2,7 @@ package mmc
 
 import (
 	"errors"
+	"math/bits"
 
 	"govtl/scsi"
 )
@@ -15,12 +16,14 @@ const (
 
 // getEvent is GET EVENT STATUS NOTIFICATION, MMC-6 6.7, polled.
 func (d *Drive) getEvent(t *scsi.Task) error {
-	const supported = 0x5E
+	// Operational change, power management, external request, media, device busy.
+	const supported, media = 0x5E, 0x10
 	if t.CDB[1]&0x01 == 0 {
 		return scsi.InvalidFieldInCDBAt(1, 0)
 	}
-	b := []byte{0, 2, 0x80, supported} // NEA: no event available
-	if t.CDB[4]&0x10 != 0 {
+	b := []byte{0, 2, 0x80, supported} // NEA: none of the classes is one of the drive's
+	switch asked := t.CDB[4] & supported; {
+	case asked&media != 0: // the only one in which something happens
 		s := d.state(t.Nexus)
 		status := byte(0)
 		if d.disc != nil {
@@ -33,6 +36,8 @@ func (d *Drive) getEvent(t *scsi.Task) error {
 		if be16(t.CDB[7:]) >= len(b) {
 			s.event = eventNone
 		}
+	case asked != 0:
+		b = []byte{0, 6, byte(bits.TrailingZeros8(asked)), supported, 0, 0, 0, 0}
 	}
 	t.Reply(b, be16(t.CDB[7:]))
 	return nil

@@ -146,10 +146,10 @@ func (d *Drive) findTrack(kind byte, value int64) (number int, ok bool) {
 		switch kind {
 		case 0:
 			return 1, value < max(d.disc.Readable(), 1)
-		case 1:
+		case 1, 2:
 			return 1, value == 1
 		}
-		return 1, value == 1
+		return 0, false
 	}
 	switch kind {
 	case 0:

@@ -38,14 +38,19 @@ func (d *Drive) read(t *scsi.Task, at, n int64) error {
 		b := buffer.Default.Get(int(took) * libdisc.BlockSize)
 		t.ReplyBuffer(b)
 		if err := d.disc.Read(at, b.B); err != nil {
-			d.totals.readErrors.Add(1)
 			t.DropIn()
-			return scsi.NewSense(scsi.MediumError, scsi.UnrecoveredReadError).Because("%v", err)
+			return d.failedRead(err)
 		}
 		at, n = at+took, n-took
 		d.totals.bytesRead.Add(uint64(len(b.B)))
 	}
 	return nil
+}
+
+// failedRead is the sense data of a read that the files failed.
+func (d *Drive) failedRead(err error) error {
+	d.totals.readErrors.Add(1)
+	return scsi.NewSense(scsi.MediumError, scsi.UnrecoveredReadError).Because("%v", err)
 }
 
 // verify is VERIFY(10), MMC-6 6.43: the blocks can be read.
@@ -62,22 +67,6 @@ func (d *Drive) seek(t *scsi.Task) error {
 		return illegal(scsi.LogicalBlockAddressOutOfRange)
 	}
 	return nil
-}
-
-// readCD is READ CD, MMC-6 6.19, for the user data of data sectors.
-func (d *Drive) readCD(t *scsi.Task) error {
-	n := int64(t.CDB[6])<<16 | int64(be16(t.CDB[7:]))
-	switch kind := t.CDB[1] >> 2 & 7; {
-	case kind != 0 && kind != 2: // any type, mode 1
-		return illegal(scsi.IllegalModeForThisTrack)
-	case t.CDB[9]&0xF8 == 0 && t.CDB[10] == 0:
-		return nil
-	case t.CDB[9]&0xF8 != 0x10:
-		return scsi.InvalidFieldInCDBAt(9, 7)
-	case t.CDB[10]&7 != 0:
-		return scsi.InvalidFieldInCDBAt(10, 2)
-	}
-	return d.read(t, lba(t.CDB[2:]), n)
 }
 
 // write10 is WRITE(10), MMC-6 6.44, and WRITE AND VERIFY(10).

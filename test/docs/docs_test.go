@@ -16,6 +16,7 @@ import (
 
 	"govtl/internal/vfs"
 	"govtl/scsi"
+	"govtl/scsi/mmc"
 	"govtl/scsi/page"
 	"govtl/scsi/personality"
 	"govtl/scsi/smc"
@@ -80,9 +81,27 @@ func libraries(t *testing.T) []model {
 	return all
 }
 
+// recorders starts every model of an optical drive.
+func recorders(t *testing.T) []model {
+	var all []model
+	for _, name := range personality.RecorderNames() {
+		p, err := personality.LoadRecorder(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := mmc.New(mmc.Options{Personality: p, Serial: "0000000001", TargetName: "iqn.2026-11.local.vtl:optical1", FS: &vfs.Memory{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { d.Close() })
+		all = append(all, model{name, d.Commands(), d.SPC()})
+	}
+	return all
+}
+
 // TestDocs compares both files with what the tables say, or rewrites them.
 func TestDocs(t *testing.T) {
-	tape, changer := drives(t), libraries(t)
+	tape, changer, optical := drives(t), libraries(t), recorders(t)
 	check(t, "../../docs/commands.md", func(b *bytes.Buffer) {
 		b.WriteString("# Commands\n\nGenerated from the command tables by `make golden`.\n\n" +
 			"Every bit of a CDB that is not in the usage map must be zero where a model checks reserved bits. " +
@@ -90,6 +109,7 @@ func TestDocs(t *testing.T) {
 			"write exclusive ones, or all.\n")
 		commands(b, "Tape drives", tape)
 		commands(b, "Media changers", changer)
+		commands(b, "Optical drives", optical)
 	})
 	check(t, "../../docs/pages.md", func(b *bytes.Buffer) {
 		b.WriteString("# Pages\n\nGenerated from the models by `make golden`. Values are those of the first model named or " +
@@ -97,7 +117,7 @@ func TestDocs(t *testing.T) {
 		for _, d := range []struct {
 			title  string
 			models []model
-		}{{"Tape drives", tape}, {"Media changers", changer}} {
+		}{{"Tape drives", tape}, {"Media changers", changer}, {"Optical drives", optical}} {
 			fmt.Fprintf(b, "\n## %s\n", d.title)
 			modePages(b, d.models)
 			logPages(b, d.models)
