@@ -2,6 +2,7 @@ package iscsi
 
 import (
 	"slices"
+	"time"
 
 	"govtl/internal/buffer"
 	"govtl/iscsi/pdu"
@@ -30,7 +31,7 @@ type command struct {
 	// buf receives the Data-Out. It is as long as the command's data, or as
 	// the unsolicited part while memory is short. The task gets it when submitted.
 	buf     *buffer.Buffer
-	counted int64 // bytes counted in session.outBytes
+	counted int64 // bytes that it takes beyond its place in the window, counted in session.extra
 
 	arrived uint32     // Data-Out that has come, in order, bytes
 	seq     sequence   // the one under way
@@ -44,7 +45,11 @@ type command struct {
 	// failure ends the command in its turn without the logical unit.
 	failure *scsi.Sense
 
-	charge int64 // bytes counted in session.inBytes
+	charge  int64 // bytes of Data-In
+	charged bool  // they are counted in session.inBytes and session.extra
+
+	early bool      // held for one with a lower CmdSN
+	late  time.Time // when its data were seen to be missing, see session.hoards
 }
 
 // sequence is the run of Data-Out PDUs that is under way: unsolicited ones, or
@@ -130,10 +135,10 @@ func (s *session) scsiCommand(header *pdu.Header, ahs []byte) error {
 		// They are outside of the command window, so the window does not bound
 		// what they may send unasked (RFC 7143 4.2.2.1).
 		unsolicited := int64(0)
-		if h.Write {
-			unsolicited = min(int64(h.ExpectedLength), int64(s.par.firstBurst))
+		if h.Write && h.ExpectedLength > 0 {
+			unsolicited = int64(buffer.Size(int(min(int64(h.ExpectedLength), int64(s.par.firstBurst)))))
 		}
-		if s.immediate >= maxImmediate || unsolicited > 0 && s.outBytes+unsolicited > s.target.opt.Limits.SessionMemory {
+		if s.immediate >= maxImmediate || unsolicited > 0 && s.extra+unsolicited > min(s.room, s.target.opt.Limits.SessionMemory) {
 			reason = pdu.RejectTooManyImmediate
 		}
 	} else {
@@ -147,7 +152,7 @@ func (s *session) scsiCommand(header *pdu.Header, ahs []byte) error {
 		return s.reject(header, reason)
 	}
 	c := s.getCommand()
-	c.h, c.state = h, waiting
+	c.h, c.state, c.early = h, waiting, early
 	s.admit(c, len(ahs) > 0)
 	c.filling = true // nobody else may take its buffer away while data come in
 	s.filling++
@@ -227,7 +232,9 @@ func (s *session) admit(c *command, extended bool) {
 	} else if h.Read {
 		t.ExpectedIn = uint64(h.ExpectedLength)
 	}
-	c.charge = min(int64(t.ExpectedIn), int64(s.maxTransfer))
+	if t.ExpectedIn > 0 {
+		c.charge = int64(buffer.Size(int(min(t.ExpectedIn, uint64(s.maxTransfer)))))
+	}
 	expected, immediate := uint64(c.expectedOut()), uint64(h.DataSegmentLength)
 	unsolicited := min(expected, uint64(s.par.firstBurst))
 	switch {
@@ -249,18 +256,24 @@ func (s *session) admit(c *command, extended bool) {
 	if c.discard || expected == 0 {
 		return
 	}
-	// All of the data in one piece if the budget has room, else only what may
-	// come without being asked for, which the window leaves room for.
+	// All of the data in one piece if there is memory for it, else only what may
+	// come without being asked for, for which the window has kept some.
 	n := int(expected)
-	if s.outBytes+int64(n) > s.target.opt.Limits.SessionMemory {
-		n = int(unsolicited)
-		if h.Final {
-			n = int(immediate)
+	if beyond := s.beyond(c, n); beyond > 0 {
+		if c.early || s.starved || !s.use(beyond, false) {
+			n = int(unsolicited)
+			if h.Final {
+				n = int(immediate)
+			}
+			if beyond = 0; h.Immediate && n > 0 { // there is room, it was looked
+				beyond = s.beyond(c, n)
+				s.use(beyond, false)
+			}
 		}
+		c.counted = beyond
 	}
 	if n > 0 {
-		c.buf = s.takeBuffer(n)
-		c.counted = int64(n)
+		c.buf = buffer.Default.Get(n)
 	}
 }
 
@@ -273,7 +286,7 @@ func (s *session) settle(c *command) {
 		}
 		return
 	}
-	if c.wantsR2T() {
+	if c.wantsR2T() && !c.early {
 		s.askFor(c)
 	}
 }
@@ -284,7 +297,7 @@ func (s *session) freeBuffer(c *command) {
 		c.buf.Release()
 		c.buf = nil
 	}
-	s.outBytes -= c.counted
+	s.free(c.counted)
 	c.counted = 0
 }
 
@@ -303,8 +316,8 @@ func (s *session) pump() {
 			break
 		}
 		// Data-In waits in memory until the initiator takes it: no more of it is
-		// asked of the device than the budget has room for.
-		if s.inBytes > 0 && s.inBytes+c.charge > s.target.opt.Limits.SessionMemory {
+		// asked of the device than there is room for.
+		if !s.chargeIn(c) {
 			s.stalled = true
 			break
 		}
@@ -312,7 +325,6 @@ func (s *session) pump() {
 		s.submitted++
 		s.submittedOut += c.counted
 		c.state = submitted
-		s.inBytes += c.charge
 		if c.failure != nil {
 			c.task.Status, c.task.Sense = scsi.CheckCondition, c.failure
 			s.mu.Unlock()
@@ -346,6 +358,7 @@ func (s *session) dropWaiting(match func(*command) bool) (n int) {
 // drop is dropWaiting for one command; s.mu is held.
 func (s *session) drop(c *command) {
 	c.state, c.discard = dropped, true
+	s.uncharge(c)
 	if !c.filling {
 		s.freeBuffer(c)
 	}

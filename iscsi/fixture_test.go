@@ -81,6 +81,10 @@ func newWorld(t testing.TB, change ...func(*iscsi.TargetOptions)) *world {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
 		defer cancel()
 		_ = w.target.Shutdown(ctx)
+		eventually(t, "sessions that are over have given all memory back", func() bool {
+			windows, loans, waiting := w.target.MemoryTaken()
+			return windows == 0 && loans == 0 && waiting == 0
+		})
 	})
 	return w
 }

@@ -24,6 +24,7 @@
 //     what the socket does not take at once, and what others finish while the
 //     reader waits, is the writer's.
 //
-// Memory is bounded by what a session may have waiting (Limits.SessionMemory),
-// never by a length that a peer sends.
+// Memory is bounded by what a session, and all sessions of a target together, may
+// have waiting (Limits.SessionMemory, Limits.Memory), never by a length that a peer
+// sends. How sessions share it is told in budget.go.
 package iscsi

@@ -22,13 +22,14 @@ const (
 	maxLoginExchanges = 20       // Login Requests in one login
 )
 
-func (l Limits) withDefaults() Limits {
+func (l Limits) withDefaults(maxTransfer int) Limits {
 	setDefault(&l.MaxSessions, 64)
 	setDefault(&l.MaxSessionsPerInitiator, 16)
 	setDefault(&l.MaxPendingLogins, 64)
 	setDefault(&l.MaxPendingPerAddress, 32)
 	setDefault(&l.MaxCommands, 128)
 	setDefault(&l.SessionMemory, 64<<20)
+	setDefault(&l.Memory, max(256<<20, leastMemory(l.MaxSessions, maxTransfer)))
 	return l
 }
 
@@ -69,6 +70,7 @@ func (t Timeouts) withDefaults() Timeouts {
 	setDefault(&t.Write, 30*time.Second)
 	setDefault(&t.Ping, 30*time.Second)
 	setDefault(&t.Pong, 30*time.Second)
+	setDefault(&t.Data, time.Minute)
 	return t
 }
 

@@ -52,6 +52,7 @@ func (t *Target) admit(l *login) (*session, *loginError) {
 		s.abandon(errReplaced)
 		return nil, refusal
 	}
+	s.join()
 	return s, nil
 }
 
@@ -250,6 +251,7 @@ func (s *session) abandon(err error) {
 		}
 	}
 	t.mu.Unlock()
+	s.part()
 	close(s.ended)
 	close(s.done)
 }

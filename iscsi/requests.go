@@ -217,7 +217,7 @@ func (s *session) ping() {
 // after peers that went silent. It ends with the reader.
 func (s *session) write() {
 	t := &s.target.opt.Timeouts
-	period := max(min(t.PDU, t.Ping, t.Pong)/4, 5*time.Millisecond)
+	period := max(min(t.PDU, t.Ping, t.Pong, t.Data)/4, 5*time.Millisecond)
 	tick := time.NewTicker(period)
 	defer tick.Stop()
 	s.lastChange = time.Now()
@@ -229,6 +229,7 @@ func (s *session) write() {
 			if err := s.watch(now); err != nil {
 				s.fail(err)
 			}
+			s.police(now)
 		case <-s.ended:
 			return
 		}

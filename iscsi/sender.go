@@ -74,6 +74,7 @@ func (x *sender) take() {
 	clear(x.queue)
 	x.queue, s.replies = s.replies, x.queue[:0]
 	x.next = 0
+	before := s.active
 	for i := range x.queue {
 		switch r := &x.queue[i]; r.kind {
 		case replyCommand:
@@ -93,6 +94,7 @@ func (x *sender) take() {
 			}
 		}
 	}
+	s.narrow(before - s.active)
 	x.expCmdSN, x.maxCmdSN = s.expCmdSN, s.maxCmdSN()
 	// Commands that others aborted have no reply that would open the window
 	// again (RFC 7143 4.2.2.1); after our own functions their response does.
@@ -105,8 +107,9 @@ func (x *sender) take() {
 
 // recycle gives back the commands that are through; s.mu is held.
 func (x *sender) recycle() {
+	x.s.answered += uint64(len(x.done))
 	for i, c := range x.done {
-		x.s.inBytes -= c.charge
+		x.s.uncharge(c)
 		x.s.putCommand(c)
 		x.done[i] = nil
 	}

@@ -12,7 +12,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"govtl/internal/buffer"
 	"govtl/iscsi/pdu"
 	"govtl/scsi"
 )
@@ -25,7 +24,6 @@ const (
 	maxStrikes   = 64  // rejected PDUs before the connection is closed, of late:
 	strikeSpan   = 256 // within so many commands
 	maxDropped   = 256 // tags whose late Data-Out is thrown away silently
-	minWindow    = 4   // commands
 )
 
 // session is a session in full feature phase with its one connection (RFC 7143
@@ -54,7 +52,6 @@ type session struct {
 	remote, local netip.AddrPort
 	since         time.Time
 	par           params
-	window        uint32
 	maxTransfer   int
 
 	// Owned by the reader.
@@ -82,7 +79,8 @@ type session struct {
 	quiet     *sync.Cond // submitted or filling went down
 	err       error      // why the session ended
 	expCmdSN  uint32
-	active    int // numbered requests that were taken and not answered yet
+	window    uint32 // numbered requests that may be active
+	active    int    // numbered requests that were taken and not answered yet
 	tasks     map[uint32]*command
 	dropped   []uint32   // tags of dropped commands in tasks, the oldest first
 	fifo      []*command // commands in CmdSN order that were not submitted
@@ -94,9 +92,10 @@ type session struct {
 	pumping   bool
 	closing   bool // nothing is submitted any more
 	loggedOut bool
-	outBytes  int64 // Data-Out buffers of commands
-	inBytes   int64 // Data-In that submitted commands may produce, until sent
-	// submittedOut is the part of outBytes that is at the logical unit.
+	memory
+	inBytes int64 // Data-In that submitted commands may produce, until sent
+	// submittedOut is what commands at the logical unit have beyond their places
+	// in the window.
 	submittedOut int64
 	starved      bool // a command waits for memory for its data
 	stalled      bool // the head of the order waits for Data-In to be sent
@@ -106,6 +105,11 @@ type session struct {
 	sending      bool // somebody owns tx
 	handoff      bool // the writer is to take tx over
 	idle         []*command
+	answered     uint64 // commands whose answers are out
+
+	// For hoards: the value of answered, and since when it has been so.
+	lastAnswered uint64
+	untaken      time.Time
 
 	tx sender // owned by whoever set sending
 
@@ -147,9 +151,6 @@ func newSession(t *Target, l *login) *session {
 	s.stream = newStream(s.conn)
 	s.log = t.log.With("initiator", s.initiator, "remote", s.remote)
 	s.maxSend.Store(int64(s.par.maxSend))
-	// What the initiator may send without being asked is memory that it can
-	// pin: the window is as wide as that fits into the budget (RFC 7143 13.14).
-	s.window = uint32(max(minWindow, min(int64(t.opt.Limits.MaxCommands), t.opt.Limits.SessionMemory/int64(s.par.firstBurst))))
 	return s
 }
 
@@ -224,6 +225,7 @@ func (s *session) tearDown() {
 	}
 	s.log.Log(context.Background(), level, "session ended", "reason", reason, "commands", s.commands.Load(),
 		"bytes_in", s.bytesIn.Load(), "bytes_out", s.bytesOut.Load())
+	s.part()
 	close(s.done)
 }
 
@@ -247,7 +249,8 @@ func (s *session) info() SessionInfo {
 }
 
 // maxCmdSN is the last CmdSN that is taken; s.mu is held. It never goes back:
-// taking a request moves expCmdSN and active together, answering one only active.
+// taking a request moves expCmdSN and active together, answering one only active,
+// and the window becomes narrower only by what active does (see narrow).
 func (s *session) maxCmdSN() uint32 { return s.expCmdSN + s.window - 1 - uint32(s.active) }
 
 // number puts a numbered request into order: now says that it is the next one.
@@ -262,9 +265,18 @@ func (s *session) number(cmdSN uint32) (now, early bool) {
 		_, known := s.held[cmdSN]
 		return false, !known
 	}
+	s.taken()
+	return true, false
+}
+
+// taken counts the numbered request that is the next one. An initiator that makes
+// use of all of its window gets a wider one, if there is memory for it; s.mu is held.
+func (s *session) taken() {
 	s.expCmdSN++
 	s.active++
-	return true, false
+	if s.active == int(s.window) {
+		s.widen(int64(s.window))
+	}
 }
 
 // release takes held requests that have become the next ones; s.mu is held, and
@@ -276,10 +288,10 @@ func (s *session) release() {
 			return
 		}
 		delete(s.held, s.expCmdSN)
-		s.expCmdSN++
-		s.active++
+		s.taken()
 		switch {
 		case h.command != nil:
+			h.command.early = false
 			s.fifo = append(s.fifo, h.command)
 			if h.command.wantsR2T() {
 				s.askFor(h.command)
@@ -336,11 +348,4 @@ func (s *session) putCommand(c *command) {
 	}
 	c.reset()
 	s.idle = append(s.idle, c)
-}
-
-// takeBuffer gets a buffer for Data-Out and counts it; s.mu is held.
-func (s *session) takeBuffer(n int) *buffer.Buffer {
-	b := buffer.Default.Get(n)
-	s.outBytes += int64(n)
-	return b
 }

@@ -97,7 +97,13 @@ type Limits struct {
 	MaxPendingLogins        int   // connections that have not logged in (64)
 	MaxPendingPerAddress    int   // of these, from one address (32)
 	MaxCommands             int   // command window of a session (128)
-	SessionMemory           int64 // bytes of Data-Out that a session may have waiting (64 MiB)
+	SessionMemory           int64 // bytes of data that a session may have waiting at will (64 MiB)
+
+	// Memory bounds the data that all sessions of the target may have waiting
+	// together, in bytes (256 MiB, more when MaxSessions or the unit's largest
+	// transfer needs it). When it is used up, command windows close and R2Ts wait.
+	// A session's part of it also bounds FirstBurstLength: 1 MiB by default.
+	Memory int64
 }
 
 // Offers are the values that a target takes part in the negotiation with
@@ -123,6 +129,10 @@ type Timeouts struct {
 	Write time.Duration // for the initiator to take what is sent (30 s)
 	Ping  time.Duration // silence after which the target sends a NOP-In (30 s)
 	Pong  time.Duration // for the answer to it (30 s)
+
+	// Data is how long an initiator may take to send the data of a command, or to
+	// take those of one, while other sessions wait for the memory (60 s).
+	Data time.Duration
 }
 
 // SessionInfo describes one session, for people.
@@ -151,6 +161,7 @@ type Target struct {
 	noes   refusals
 	policy atomic.Pointer[Policy]
 	serve  sync.WaitGroup // connections
+	budget *budget
 
 	mu       sync.Mutex // guards what follows
 	ports    map[portKey]*port
@@ -176,10 +187,15 @@ func NewTarget(opt TargetOptions) (*Target, error) {
 	if opt.Offers, err = opt.Offers.withDefaults(); err != nil {
 		return nil, err
 	}
-	opt.Limits, opt.Timeouts = opt.Limits.withDefaults(), opt.Timeouts.withDefaults()
+	opt.Limits, opt.Timeouts = opt.Limits.withDefaults(opt.Unit.MaxTransfer()), opt.Timeouts.withDefaults()
+	b, err := newBudget(opt.Limits.Memory, opt.Limits.MaxSessions, opt.Unit.MaxTransfer())
+	if err != nil {
+		return nil, err
+	}
+	opt.Offers.FirstBurstLength = min(opt.Offers.FirstBurstLength, b.burst())
 	setDefault(&opt.PortalGroupTag, 1)
 	setDefault(&opt.RelativePort, 1)
-	t := &Target{opt: opt, log: logger(opt.Log).With("target", name), ports: map[portKey]*port{}, from: map[netip.Addr]int{}}
+	t := &Target{opt: opt, budget: b, log: logger(opt.Log).With("target", name), ports: map[portKey]*port{}, from: map[netip.Addr]int{}}
 	t.noes.log = t.log
 	if err := t.SetPolicy(opt.Policy); err != nil {
 		return nil, err

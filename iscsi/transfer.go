@@ -114,21 +114,20 @@ func (c *command) place(p *pdu.DataOut) []byte {
 func (s *session) askFor(c *command) {
 	expected := int(c.expectedOut())
 	if c.buf == nil || len(c.buf.B) < expected {
-		others := s.outBytes - c.counted
-		room := others+int64(expected) <= s.target.opt.Limits.SessionMemory
-		// The next one in order has to go on even if it alone is too much.
-		head := s.submittedOut == 0 && len(s.fifo) > 0 && s.fifo[0] == c || others == 0
-		if !room && !head {
+		// The next one in order has to go on even if it alone is too much for the
+		// session, as soon as there is memory in the target.
+		next := s.submittedOut == 0 && len(s.fifo) > 0 && s.fifo[0] == c || c.h.Immediate
+		more := s.beyond(c, expected) - c.counted
+		if !s.use(more, next) {
 			s.starved = true
 			return
 		}
 		b := buffer.Default.Get(expected)
 		if c.buf != nil {
 			copy(b.B, c.buf.B[:c.arrived])
+			c.buf.Release()
 		}
-		s.freeBuffer(c)
-		c.buf, c.counted = b, int64(expected)
-		s.outBytes += c.counted
+		c.buf, c.counted = b, c.counted+more
 	}
 	c.asked = c.arrived
 	c.seq = s.sequence(c)

@@ -64,10 +64,7 @@ func (p *Pool) Get(n int) *Buffer {
 	if n < 0 || n > MaxSize {
 		panic(fmt.Sprintf("buffer: size %d out of range", n))
 	}
-	class := minShift
-	if n > 1<<minShift+Slack {
-		class = bits.Len(uint(n - Slack - 1))
-	}
+	class := classOf(n)
 	p.mu.Lock()
 	if l := p.idle[class]; len(l) > 0 {
 		b := l[len(l)-1]
@@ -83,6 +80,17 @@ func (p *Pool) Get(n int) *Buffer {
 	mem := make([]byte, 1<<class+Slack)
 	return &Buffer{B: mem[:n], mem: mem, class: int8(class), pool: p}
 }
+
+// classOf is the free list for n bytes, 0 to MaxSize.
+func classOf(n int) int {
+	if n <= 1<<minShift+Slack {
+		return minShift
+	}
+	return bits.Len(uint(n - Slack - 1))
+}
+
+// Size is the memory that a buffer of n bytes takes, 0 to MaxSize, Slack apart.
+func Size(n int) int { return 1 << classOf(n) }
 
 func (p *Pool) put(b *Buffer) {
 	keep := p.KeepBytes

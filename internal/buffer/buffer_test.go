@@ -6,8 +6,8 @@ func TestSizesAndReuse(t *testing.T) {
 	var p Pool
 	for _, n := range []int{0, 1, 4096, 4160, 4161, 65536, 65536 + Slack, 262144, 262145, 1 << 20, MaxSize} {
 		b := p.Get(n)
-		if len(b.B) != n {
-			t.Fatalf("Get(%d): length %d", n, len(b.B))
+		if len(b.B) != n || cap(b.B) != Size(n)+Slack {
+			t.Fatalf("Get(%d): length %d, capacity %d, size %d", n, len(b.B), cap(b.B), Size(n))
 		}
 		b.Release()
 		c := p.Get(n)
