@@ -84,22 +84,38 @@ func (c *Changer) Status(kind int32, n int) ([]byte, error) {
 	return flags, err
 }
 
+// Flags that turn a medium over on its way, <linux/chio.h>. The ch driver puts
+// those of an exchange into byte 10 of the CDB the other way round than SMC-3 6.3.
+const (
+	ChangerInvert       = 0x01 // CM_INVERT
+	ChangerInvertFirst  = 0x01 // CE_INVERT1
+	ChangerInvertSecond = 0x02 // CE_INVERT2
+)
+
 // Move moves a medium (CHIOMOVE).
-func (c *Changer) Move(from, to ChangerUnit) error {
+func (c *Changer) Move(from, to ChangerUnit) error { return c.MoveFlags(from, to, 0) }
+
+// MoveFlags is Move with flags.
+func (c *Changer) MoveFlags(from, to ChangerUnit, flags int32) error {
 	m := struct {
 		from, to ChangerUnit
 		flags    int32
-	}{from, to, 0}
+	}{from, to, flags}
 	return c.request("CHIOMOVE", chioMove, unsafe.Pointer(&m))
 }
 
 // Exchange moves the medium of first to second and that of source to first
 // (CHIOEXCHANGE).
 func (c *Changer) Exchange(source, first, second ChangerUnit) error {
+	return c.ExchangeFlags(source, first, second, 0)
+}
+
+// ExchangeFlags is Exchange with flags.
+func (c *Changer) ExchangeFlags(source, first, second ChangerUnit, flags int32) error {
 	x := struct {
 		source, first, second ChangerUnit
 		flags                 int32
-	}{source, first, second, 0}
+	}{source, first, second, flags}
 	return c.request("CHIOEXCHANGE", chioExchange, unsafe.Pointer(&x))
 }
 
