@@ -176,6 +176,9 @@ func (d *Drive) writeAttribute(t *scsi.Task) error {
 	if length < 4 {
 		return scsi.NewSense(scsi.IllegalRequest, scsi.ParameterListLengthError)
 	}
+	if err := d.mayWrite(); err != nil { // a write-type command, IBM GA32-0928 table 30
+		return err
+	}
 	byPartition, err := d.decodeAttributes(list, part)
 	if err != nil {
 		return err

@@ -30,14 +30,17 @@ func (d *Drive) mayWriteHere() error {
 		return nil
 	}
 	pos := d.in.cart.Position()
-	if appendOnly && !worm && d.overwrite.place && d.overwrite.at == pos {
+	if appendOnly && d.overwrite.place && d.overwrite.at == pos {
 		d.overwrite.cancel()
-		return nil
+		if !worm {
+			return nil
+		}
+		appendOnly = false // what is left are the rules of the medium
 	}
 	if d.in.appendKnown && d.in.appendAt == pos {
 		return nil
 	}
-	ok, err := d.appendPoint(worm)
+	ok, err := d.appendPoint(worm && !appendOnly)
 	if err != nil {
 		return senseFor(err)
 	}
@@ -45,7 +48,7 @@ func (d *Drive) mayWriteHere() error {
 		d.in.appendAt, d.in.appendKnown = pos, true
 		return nil
 	}
-	if worm {
+	if worm && !appendOnly {
 		d.raise(alertWriteProtect, alertWORMOverwrite)
 		return scsi.NewSense(scsi.DataProtect, scsi.WORMMediumOverwriteAttempted)
 	}

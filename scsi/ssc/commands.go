@@ -99,7 +99,7 @@ var commands = scsi.Table[*Drive]{
 	0x15: rows{spc.ModeSelect6[*Drive]()},
 	0x16: rows{spc.Reserve6[*Drive]()},
 	0x17: rows{spc.Release6[*Drive]()},
-	0x19: cmd("ERASE(6)", "SSC-4 6.2", none, writable, (*Drive).erase6, 0x03, 0, 0, 0, ctl),
+	0x19: cmd("ERASE(6)", "SSC-4 6.2", none, writable, (*Drive).erase6, 0x03, 0x30, 0, 0, ctl),
 	0x1A: rows{spc.ModeSense6[*Drive]()},
 	0x1B: cmd("LOAD UNLOAD", "SSC-4 7.3", none, nothing, (*Drive).loadUnload, 0x01, 0, 0, 0x0F, ctl),
 	0x1C: rows{spc.ReceiveDiagnosticResults[*Drive]()},

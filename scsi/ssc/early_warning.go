@@ -18,5 +18,5 @@ func (d *Drive) beyondProgrammableWarning() bool {
 		return false
 	}
 	c := d.in.cart.Capacity(d.in.cart.Position().Partition)
-	return c.Remaining-c.EarlyWarning < d.pews || d.in.cart.Zone() >= libcart.ZoneEarlyWarning
+	return c.Max-d.in.cart.Before()-c.EarlyWarning < d.pews || d.in.cart.Zone() >= libcart.ZoneEarlyWarning
 }

@@ -186,7 +186,12 @@ func (d *Drive) modeChanged(sel *page.Selection) {
 func (d *Drive) takeModes() {
 	modes := d.Modes()
 	d.pews = int64(modes.Get(nil, 0x10, 0x01, "PEWS")) * 1_000_000
-	d.append = modes.Get(nil, 0x10, 0x01, "WRITE MODE") == 1
+	if on := modes.Get(nil, 0x10, 0x01, "WRITE MODE") == 1; on != d.append {
+		d.append = on
+		if d.in != nil {
+			d.in.appendKnown = false // by the rules that were
+		}
+	}
 	d.onlyReserved = modes.Get(nil, 0x10, 0, "OIR") == 1
 	d.compress = !modes.Has(0x0F, 0) || modes.Get(nil, 0x0F, 0, "DCE") == 1
 	if d.in.loaded() {

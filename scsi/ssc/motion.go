@@ -37,6 +37,7 @@ const (
 	unloading  activity = 0x03
 	locating   activity = 0x07
 	rewinding  activity = 0x08
+	erasing    activity = 0x09
 	formatting activity = 0x0A
 )
 
@@ -47,6 +48,7 @@ var activitySense = map[activity]struct{ sense, request *scsi.Sense }{
 	unloading:  {scsi.NewSense(scsi.NotReady, scsi.OperationInProgressNotReady), scsi.NewSense(scsi.NoSense, scsi.OperationInProgress)},
 	locating:   {scsi.NewSense(scsi.NotReady, scsi.OperationInProgressNotReady), scsi.NewSense(scsi.NoSense, scsi.LocateOperationInProgress)},
 	rewinding:  {scsi.NewSense(scsi.NotReady, scsi.OperationInProgressNotReady), scsi.NewSense(scsi.NoSense, scsi.RewindOperationInProgress)},
+	erasing:    {scsi.NewSense(scsi.NotReady, scsi.OperationInProgressNotReady), scsi.NewSense(scsi.NoSense, scsi.EraseOperationInProgress)},
 	formatting: {scsi.NewSense(scsi.NotReady, scsi.FormatInProgress), nil},
 }
 

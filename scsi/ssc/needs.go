@@ -23,6 +23,11 @@ const (
 	writable
 )
 
+// keepsDeferred are the operation codes of commands that use a loaded medium and leave
+// a deferred error to the next one: READ POSITION and ALLOW OVERWRITE (IBM GA32-0928
+// table 30).
+var keepsDeferred = [256]bool{0x34: true, 0x82: true}
+
 // Meets implements scsi.Device.
 func (d *Drive) Meets(t *scsi.Task, c *scsi.Command) error {
 	if d.onlyReserved && c.Access == scsi.Exclusive && !d.Reserves(t.Nexus) {
@@ -43,8 +48,10 @@ func (d *Drive) Meets(t *scsi.Task, c *scsi.Command) error {
 	if !d.in.loaded() {
 		return d.notLoaded()
 	}
-	if err := d.deferred(t); err != nil {
-		return err
+	if !keepsDeferred[c.Opcode] {
+		if err := d.deferred(t); err != nil {
+			return err
+		}
 	}
 	if c.Needs >= positioned && d.in.lost {
 		return sensePositionLost

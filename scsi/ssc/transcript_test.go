@@ -19,7 +19,7 @@ import (
 // TestTranscripts runs the stories in testdata; the folder tells the model.
 func TestTranscripts(t *testing.T) {
 	for folder, model := range map[string]string{
-		"": "ibm-ult3580-td9", "lto6/": "ibm-ult3580-td6", "lto8/": "ibm-ult3580-td8", "hp/": "hp-ultrium-6-scsi", "generic/": "generic",
+		"": "ibm-ult3580-td9", "hostile/": "ibm-ult3580-td9", "lto6/": "ibm-ult3580-td6", "lto8/": "ibm-ult3580-td8", "hp/": "hp-ultrium-6-scsi", "generic/": "generic",
 	} {
 		scsitest.RunFiles(t, "testdata/"+folder+"*.txt", func(t *testing.T) *scsitest.Env { return transcriptEnv(t, model) })
 	}

@@ -32,9 +32,9 @@ func (d *Drive) verify(t *scsi.Task, v verification) error {
 	switch {
 	case v.compare:
 		return scsi.InvalidFieldInCDBAt(1, 1)
-	case v.toEnd && (v.filemarks || v.fixed):
+	case v.toEnd && v.filemarks:
 		return scsi.InvalidFieldInCDBAt(1, 5)
-	case v.fixed && (v.filemarks || n.blockLength == 0):
+	case v.fixed && n.blockLength == 0:
 		return withInformation(scsi.InvalidFieldInCDBAt(1, 0), int64(v.length))
 	case v.toEnd || v.filemarks:
 		return d.verifyOver(t, v)
@@ -45,24 +45,21 @@ func (d *Drive) verify(t *scsi.Task, v verification) error {
 		}
 		actual, err := d.verifyBlock(t, n, int(v.length))
 		if err != nil {
-			return withInformation(err, int64(v.length))
+			return withInformation(d.atEarlyWarning(err), int64(v.length))
 		}
 		if actual != int(v.length) {
 			return &scsi.Sense{Key: scsi.NoSense, ILI: true, Valid: true, Information: int64(v.length) - int64(actual)}
 		}
 		return nil
 	}
-	want := int(n.blockLength)
-	if n.lbp.onRead() {
-		want += guardLength
-	}
+	want := v.want(n)
 	for left := v.length; left > 0; left-- {
 		if t.Aborted() {
 			return scsi.TaskAborted
 		}
 		actual, err := d.verifyBlock(t, n, want)
 		if err != nil {
-			return withInformation(err, int64(left))
+			return withInformation(d.atEarlyWarning(err), int64(left))
 		}
 		if actual != want {
 			return &scsi.Sense{Key: scsi.NoSense, ILI: true, Valid: true, Information: int64(left)}
@@ -71,26 +68,56 @@ func (d *Drive) verify(t *scsi.Task, v verification) error {
 	return nil
 }
 
-// verifyOver verifies blocks of any length up to the n-th filemark or the end of data.
+// want is the length of each block with FIXED, as an initiator would get it.
+func (v verification) want(n *nexusState) int {
+	if n.lbp.onRead() {
+		return int(n.blockLength) + guardLength
+	}
+	return int(n.blockLength)
+}
+
+// verifyOver verifies blocks up to the n-th filemark or the end of data: of any length,
+// or with FIXED of the block length. INFORMATION is how many filemarks were not passed;
+// on the way to the end of data there is none.
 func (d *Drive) verifyOver(t *scsi.Task, v verification) error {
 	n := d.nexus(t)
+	information := func(err error, left uint64) error {
+		if v.toEnd {
+			return err
+		}
+		return withInformation(err, int64(left))
+	}
 	for left := v.length; v.toEnd || left > 0; {
 		if t.Aborted() {
 			return scsi.TaskAborted
 		}
-		_, err := d.verifyBlock(t, n, 0)
+		actual, err := d.verifyBlock(t, n, 0)
 		s, ok := err.(*scsi.Sense)
 		switch {
+		case err == nil && v.fixed && actual != v.want(n):
+			return information(&scsi.Sense{Key: scsi.NoSense, ILI: true}, left)
 		case err == nil:
 		case ok && s.Filemark:
 			left--
 		case ok && s.ASC == scsi.EndOfDataDetected && v.toEnd:
 			return nil
 		default:
-			return withInformation(err, int64(left))
+			return information(d.atEarlyWarning(err), left)
 		}
 	}
 	return nil
+}
+
+// atEarlyWarning is err with EOM when VERIFY has met the end of data beyond early
+// warning, IBM GA32-0928 5.2.41.
+func (d *Drive) atEarlyWarning(err error) error {
+	s, ok := err.(*scsi.Sense)
+	if !ok || s.ASC != scsi.EndOfDataDetected || d.in.cart.Zone() < libcart.ZoneEarlyWarning {
+		return err
+	}
+	c := *s
+	c.EOM = true
+	return &c
 }
 
 // verifyBlock reads one object and returns the length of the block as an
