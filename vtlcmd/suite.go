@@ -14,6 +14,7 @@ func suiteCommands() []row {
 		{"up", "run the suite here until Ctrl-C", up},
 		{"status", "daemons, libraries, drives and what is in them", status},
 		{"doctor", "what is wrong, and what to do", doctor},
+		{"check [FILE]", "read the configuration, or FILE, as all programs do, and change nothing", check},
 		{"watch", "events as they happen", watch},
 		{"events [WHAT...]", "the last 50 events that were kept; WHAT is a barcode, a number of events, or all", events},
 		{"attach [NUMBER...]", "log this host's own initiator in, as root; the devices in /dev", attach},

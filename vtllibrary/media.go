@@ -127,15 +127,20 @@ func (l *library) list(placed []config.Placed, more []string) error {
 // that it knows and the disk has not is missing, and said when it is loaded.
 func (l *library) addMedia(ctx context.Context, c *config.Library) error { return l.fill(ctx, c, nil) }
 
+// provide makes the cartridges of the configuration that were never made.
+func (l *library) provide(c *config.Library) error {
+	made, err := provision.Library(l.Paths, c)
+	if len(made) > 0 {
+		l.Log.Info("cartridges made", "barcodes", made)
+	}
+	return err
+}
+
 // fill is addMedia; more are cartridges to be remembered as if they were in the
 // configuration.
 func (l *library) fill(ctx context.Context, c *config.Library, more []string) error {
-	made, err := provision.Library(l.Paths, c)
-	if err != nil {
+	if err := l.provide(c); err != nil {
 		return err
-	}
-	if len(made) > 0 {
-		l.Log.Info("cartridges made", "barcodes", made)
 	}
 	placed, err := c.Place()
 	if err != nil {

@@ -8,10 +8,11 @@ import (
 	"strings"
 
 	"govtl/internal/config"
+	"govtl/internal/station"
 )
 
 // reload applies a new configuration: slots, mail slots, drives, media, access,
-// the move hook. What the library shows of itself does not change under sessions
+// the move hook. All that can be refused is, before anything changes. What the library shows of itself does not change under sessions
 // that are up: that waits for the next start, and is said.
 func (l *library) reload(ctx context.Context, s *config.Suite) ([]string, error) {
 	l.reloading.Lock() // a signal and a request may come together
@@ -25,6 +26,10 @@ func (l *library) reload(ctx context.Context, s *config.Suite) ([]string, error)
 		return nil, err
 	}
 	cfg.Pickers = l.changer.Status().Pickers
+	policy, err := station.Policy(s, c.Access)
+	if err != nil {
+		return nil, err
+	}
 	was, before := l.config(), l.shelf()
 	gone, err := l.unlisted(c)
 	if err != nil {
@@ -33,9 +38,13 @@ func (l *library) reload(ctx context.Context, s *config.Suite) ([]string, error)
 	if err := l.mayGo(gone); err != nil {
 		return nil, err
 	}
+	if err := l.provide(c); err != nil {
+		return nil, err
+	}
 	if err := l.changer.Reconfigure(ctx, cfg); err != nil {
 		return nil, err
 	}
+	perr := l.SetPolicy(policy)
 	l.current.Store(&settings{s, c})
 	_, err = l.changer.TakeOut(gone)
 	changes := counts(was, c)
@@ -47,7 +56,7 @@ func (l *library) reload(ctx context.Context, s *config.Suite) ([]string, error)
 	if late := l.atNextStart(c); late != "" {
 		changes = append(changes, late+": from the next start of the library on")
 	}
-	return changes, errors.Join(err, l.addMedia(ctx, c), l.SetAccess(s, c.Access))
+	return changes, errors.Join(err, perr, l.addMedia(ctx, c))
 }
 
 // shelf is which volumes are on the shelf.

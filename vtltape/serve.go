@@ -124,6 +124,10 @@ func (d *drive) reload(ctx context.Context, s *config.Suite) ([]string, error) {
 	if !ok {
 		return nil, fmt.Errorf("drive %d is not in the configuration any more: it goes on until it is stopped", d.id)
 	}
+	policy, err := station.Policy(s, c.Access)
+	if err != nil {
+		return nil, err
+	}
 	var changes []string
 	if c.Compression != d.config.Compression {
 		if err := d.unit.SetCompression(ctx, c.Compression); err != nil {
@@ -131,9 +135,6 @@ func (d *drive) reload(ctx context.Context, s *config.Suite) ([]string, error) {
 		}
 		changes = append(changes, "compression is "+c.Compression)
 	}
-	if err := d.SetAccess(s, c.Access); err != nil {
-		return changes, err
-	}
 	d.config = c
-	return changes, nil
+	return changes, d.SetPolicy(policy)
 }

@@ -24,6 +24,7 @@ function __vtl_vtlcmd_words
 	for usage in 'up' \
 		'status' \
 		'doctor' \
+		'check [FILE]' \
 		'watch' \
 		'events [WHAT...]' \
 		'attach [NUMBER...]' \

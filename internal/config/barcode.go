@@ -28,9 +28,9 @@ func CheckBarcode(s string) error {
 	case s[0] == '.':
 		return fmt.Errorf("barcode %q begins with a dot", s)
 	}
-	for _, c := range []byte(s) {
+	for _, c := range s {
 		switch {
-		case c >= 'A' && c <= 'Z', c >= 'a' && c <= 'z', c >= '0' && c <= '9', strings.IndexByte("_$%+.", c) >= 0:
+		case c >= 'A' && c <= 'Z', c >= 'a' && c <= 'z', c >= '0' && c <= '9', strings.ContainsRune("_$%+.", c):
 		default:
 			return fmt.Errorf("barcode %q has the character %q; letters, digits and _ $ %% + . are possible", s, string(c))
 		}
@@ -133,6 +133,7 @@ type Placed struct {
 	Barcode string
 	Slot    int
 	Media   Media // the entry it comes from
+	Entry   int   // its place in the list, from 0
 }
 
 // Place expands a library's media and gives each cartridge its slot: those of
@@ -181,7 +182,7 @@ func (l *Library) Place() ([]Placed, error) {
 				slot = free
 				taken[slot] = b
 			}
-			placed = append(placed, Placed{Barcode: b, Slot: slot, Media: m})
+			placed = append(placed, Placed{Barcode: b, Slot: slot, Media: m, Entry: i})
 		}
 	}
 	return placed, nil

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -106,6 +107,7 @@ func (c *checker) run() {
 	if s.IQNPrefix != "" && !validIQN(s.IQNPrefix) {
 		c.report(path{"iqn-prefix"}, "iqn-prefix %q is not of the form iqn.YYYY-MM.reversed.domain (RFC 7143 4.2.7.4)", s.IQNPrefix)
 	}
+	c.numbers(c.root, wholeNumbers(reflect.TypeFor[Suite](), map[string]bool{}))
 	c.bus()
 	c.iscsi()
 	c.listen()
@@ -319,7 +321,7 @@ func (c *checker) media(p path, l *Library, u uniques) {
 	owner := "library " + strconv.Itoa(l.ID)
 	reported := map[string]bool{}
 	for _, pl := range placed {
-		mp := p.in("media", slices.Index(l.Media, pl.Media), "barcodes")
+		mp := p.in("media", pl.Entry, "barcodes")
 		if other, ok := u.barcodes[pl.Barcode]; ok {
 			if !reported[other] {
 				c.report(mp, "barcode %s is in %s as well", pl.Barcode, other)

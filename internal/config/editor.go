@@ -56,6 +56,9 @@ func (e *editor) offset(n *yaml.Node) (int, error) {
 	if at < 0 {
 		return 0, ErrByHand
 	}
+	if n.Line == 1 && bytes.HasPrefix(e.text, []byte(byteOrderMark)) {
+		at += len(byteOrderMark) // which is in no column
+	}
 	// Columns count characters, from 1.
 	for range n.Column - 1 {
 		if at >= len(e.text) || e.text[at] == '\n' {
@@ -238,12 +241,16 @@ func (e *editor) addToFlow(n *yaml.Node, text string) error {
 // insertLines puts lines behind a line (from 1), with an indentation in blanks.
 func (e *editor) insertLines(behind, indent int, text string) {
 	at := e.lineStart(behind + 1)
+	newline := "\n"
+	if first := bytes.IndexByte(e.text, '\n'); first > 0 && e.text[first-1] == '\r' {
+		newline = "\r\n"
+	}
 	var b strings.Builder
 	if at > 0 && e.text[at-1] != '\n' {
-		b.WriteByte('\n')
+		b.WriteString(newline)
 	}
 	for line := range strings.SplitSeq(strings.TrimSuffix(text, "\n"), "\n") {
-		b.WriteString(strings.Repeat(" ", indent) + line + "\n")
+		b.WriteString(strings.Repeat(" ", indent) + line + newline)
 	}
 	e.splice(at, at, b.String())
 }

@@ -56,7 +56,7 @@ func (s *Suite) Announced() (host string, port uint16, ok bool) {
 func public(address string) (bool, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
-		return false, fmt.Errorf("the address %q is not HOST:PORT", address)
+		return false, fmt.Errorf("the address %q is not HOST:PORT, such as 127.0.0.1:3260 or [::1]:3260", address)
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
 		return false, fmt.Errorf("the address %q has no port from 1 to 65535", address)
@@ -89,9 +89,19 @@ func restricted(s *Suite) bool {
 				return false
 			}
 		}
+		for _, o := range l.Optical {
+			if !has(o.Access) {
+				return false
+			}
+		}
 	}
 	for _, d := range s.Drives {
 		if !has(d.Access) {
+			return false
+		}
+	}
+	for _, o := range s.Optical {
+		if !has(o.Access) {
 			return false
 		}
 	}

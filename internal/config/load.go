@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -111,15 +110,18 @@ func Parse(data []byte, file string, checks Checks) (*Suite, error) {
 	if len(data) > MaxFile {
 		return nil, refuse(file, Problem{Reason: fmt.Sprintf("the file is larger than %d MiB", MaxFile>>20)})
 	}
+	if p, ok := unreadable(data); !ok {
+		return nil, refuse(file, p)
+	}
 	root, err := document(data)
 	if err != nil {
-		return nil, refuse(file, yamlProblems(err)...)
+		return nil, refuse(file, yamlProblems(data, err)...)
 	}
 	s := &Suite{File: file}
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	dec.KnownFields(true)
 	if err := dec.Decode(s); err != nil {
-		return nil, refuse(file, yamlProblems(err)...)
+		return nil, refuse(file, yamlProblems(data, err)...)
 	}
 	c := checker{root: root, suite: s, checks: checks}
 	c.run()
@@ -157,58 +159,6 @@ func document(data []byte) (*yaml.Node, error) {
 func refuse(file string, problems ...Problem) error {
 	slices.SortStableFunc(problems, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })
 	return &Error{File: file, Problems: problems}
-}
-
-// yamlProblems turns the errors of the YAML package into ours.
-func yamlProblems(err error) []Problem {
-	var te *yaml.TypeError
-	if !errors.As(err, &te) {
-		return []Problem{yamlProblem(strings.TrimPrefix(err.Error(), "yaml: "))}
-	}
-	list := make([]Problem, 0, len(te.Errors))
-	for _, s := range te.Errors {
-		list = append(list, yamlProblem(s))
-	}
-	return list
-}
-
-// yamlProblem takes the line number off a message and says it in our words.
-func yamlProblem(s string) Problem {
-	p := Problem{Reason: s}
-	if rest, ok := strings.CutPrefix(s, "line "); ok {
-		number, text, _ := strings.Cut(rest, ": ")
-		if n, err := strconv.Atoi(number); err == nil {
-			p = Problem{Line: n, Reason: text}
-		}
-	}
-	for _, w := range wordings() {
-		if m := w.from.FindStringSubmatch(p.Reason); m != nil {
-			p.Reason = fmt.Sprintf(w.to, m[1])
-			break
-		}
-	}
-	return p
-}
-
-// wording is a message of the YAML package and what we say instead.
-type wording struct {
-	from *regexp.Regexp
-	to   string // with one %s
-}
-
-func wordings() []wording {
-	return []wording{
-		{regexp.MustCompile(`^field (\S+) not found in type`), "unknown key %s"},
-		{regexp.MustCompile(`^field (\S+) already set in type`), "key %s is there twice"},
-		{regexp.MustCompile(`^mapping key ("[^"]*") already defined`), "key %s is there twice"},
-		{regexp.MustCompile("^cannot unmarshal \\S+ (`[^`]*`) into u?int"), "%s is not a whole number that fits"},
-		{regexp.MustCompile("^cannot unmarshal \\S+ (`[^`]*`) into float"), "%s is not a number"},
-		{regexp.MustCompile("^cannot unmarshal \\S+ (`[^`]*`) into bool"), "%s is neither true nor false"},
-		{regexp.MustCompile("^cannot unmarshal !!seq into (\\S+)"), "a list where one value belongs (%s)"},
-		{regexp.MustCompile("^cannot unmarshal !!map into (\\S+)"), "keys where one value belongs (%s)"},
-		{regexp.MustCompile("^cannot unmarshal \\S+ (`[^`]*`) into \\[\\]"), "%s where a list belongs"},
-		{regexp.MustCompile("^cannot unmarshal \\S+ (`[^`]*`) into config\\."), "%s where keys and values belong"},
-	}
 }
 
 // absolute makes the paths in the file independent of the working directory.

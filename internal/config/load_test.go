@@ -84,8 +84,8 @@ func TestRefusals(t *testing.T) {
 	}
 	for _, tc := range []struct{ name, text, want string }{
 		{"empty", "", "the file is empty"},
-		{"not YAML", "version: [1", "vtl.yaml:1: did not find expected ',' or ']'"},
-		{"tab", "version: 1\n\tx: 2\n", "vtl.yaml:2: found a tab character that violates indentation"},
+		{"not YAML", "version: [1", "vtl.yaml:1: no ], or a comma is missing"},
+		{"tab", "version: 1\n\tx: 2\n", "vtl.yaml:2: a tab where blanks have to indent"},
 		{"a list", "- 1\n", "vtl.yaml:1: the file is not a list of keys and values"},
 		{"two documents", small + "---\nversion: 1\n", "vtl.yaml:13: a second document; there is only one"},
 		{"unknown key", small + "colour: blue\n", "vtl.yaml:13: unknown key colour"},
@@ -117,8 +117,8 @@ func TestRefusals(t *testing.T) {
 		{"delay", replace("serial: DRV12}", "serial: DRV12, timing: {load: .nan}}"), "vtl.yaml:10: load takes from 0 to 3600 seconds"},
 		{"home in a library", replace("serial: DRV12}", "serial: DRV12, home: /x}"), "vtl.yaml:10: a drive in a library uses the library's home"},
 		{"element of a lone drive", small + "drives:\n  - {id: 20, model: m, serial: D20, element: 1}\n", "vtl.yaml:14: a drive without a library has no element"},
-		{"address", small + "listen: here\n", `vtl.yaml:13: the address "here" is not HOST:PORT`},
-		{"metrics without port", small + "metrics:\n  listen: 127.0.0.1\n", `vtl.yaml:14: the address "127.0.0.1" is not HOST:PORT`},
+		{"address", small + "listen: here\n", `vtl.yaml:13: the address "here" is not HOST:PORT, such as 127.0.0.1:3260 or [::1]:3260`},
+		{"metrics without port", small + "metrics:\n  listen: 127.0.0.1\n", `vtl.yaml:14: the address "127.0.0.1" is not HOST:PORT, such as 127.0.0.1:3260 or [::1]:3260`},
 		{"metrics on the iSCSI address", small + "metrics: {listen: \"127.0.0.1:3260\"}\n", "vtl.yaml:13: 127.0.0.1:3260 is the iSCSI address"},
 		{"metrics password", small + "metrics: {listen: \"127.0.0.1:9260\", password: x}\n", "vtl.yaml:13: unknown key password"},
 		{"port", small + "listen: 127.0.0.1:0\n", `vtl.yaml:13: the address "127.0.0.1:0" has no port from 1 to 65535`},
@@ -131,7 +131,7 @@ func TestRefusals(t *testing.T) {
 		{"network", small + "iscsi:\n  addresses:\n    - 192.0.2.0/33\n", `vtl.yaml:15: "192.0.2.0/33" is no network such as 192.0.2.0/24`},
 		{"bus", small + "bus: {url: \"http://x\"}\n", `vtl.yaml:13: the url begins with "http": use nats://, tls://, ws:// or wss://`},
 		{"ca without url", small + "bus: {ca: ca.pem}\n", "vtl.yaml:13: ca without a url: the suite's own bus has no certificate"},
-		{"two at once", replace("slots: 4", "slots: 0") + "listen: here\n", "vtl.yaml:6: slots 0 is not from 1 to 10000\n" + `vtl.yaml:13: the address "here" is not HOST:PORT`},
+		{"two at once", replace("slots: 4", "slots: 0") + "listen: here\n", "vtl.yaml:6: slots 0 is not from 1 to 10000\n" + `vtl.yaml:13: the address "here" is not HOST:PORT, such as 127.0.0.1:3260 or [::1]:3260`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, err := Parse([]byte(tc.text), "vtl.yaml", Checks{})

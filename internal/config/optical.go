@@ -98,7 +98,7 @@ func DiscImage(home, barcode string) string { return filepath.Join(home, barcode
 
 // libraryOptical checks the optical drives of a library.
 func (c *checker) libraryOptical(p path, l *Library, elements map[int]int, u uniques) {
-	if n := len(l.Drives) + len(l.Optical); n > MaxDrives {
+	if n := len(l.Drives) + len(l.Optical); n > MaxDrives && len(l.Drives) <= MaxDrives {
 		c.report(p.in("optical"), "%d drives: a library has at most %d", n, MaxDrives)
 	}
 	for i := range l.Optical {

@@ -37,5 +37,5 @@ func Policy(s *config.Suite, a config.Access) (*iscsi.Policy, error) {
 		}
 		p.CHAP = chap
 	}
-	return p, nil
+	return p, p.Validate()
 }

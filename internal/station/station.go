@@ -314,6 +314,8 @@ func (s *Station) SetAccess(suite *config.Suite, a config.Access) error {
 	if err != nil {
 		return err
 	}
-	s.target.SetPolicy(p)
-	return nil
+	return s.SetPolicy(p)
 }
+
+// SetPolicy is SetAccess with what Policy made of it, which is not refused.
+func (s *Station) SetPolicy(p *iscsi.Policy) error { return s.target.SetPolicy(p) }
