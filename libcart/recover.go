@@ -13,6 +13,9 @@ import (
 // with more a cartridge is not loaded.
 const maxLost = 1 << 20
 
+// settleEntries is how many entries gather in memory before they are written.
+const settleEntries = 4096
+
 // recoverPartition finds the end of data and makes index and data agree. When
 // the cartridge had been closed properly the meta file knows the end, and a look
 // at the last index entry is enough. Otherwise, and when the index is damaged:
@@ -248,7 +251,7 @@ func (c *Cartridge) follow(p *partition, at place, known, size int64, closed boo
 		if err == nil {
 			p.add(format.EntryOf(&r))
 			at = place{object: r.Object + 1, offset: p.end, filemarks: p.filemarks, epoch: r.Epoch}
-			p.settle(min(known, p.end), at.object, c.opts.ReadOnly)
+			c.settle(p, min(known, p.end), at.object)
 			continue
 		}
 		if at.offset >= known {
@@ -282,12 +285,12 @@ func (c *Cartridge) follow(p *partition, at place, known, size int64, closed boo
 
 // settle moves what is known to be durable up and writes index entries as they
 // gather.
-func (p *partition) settle(durable int64, objects uint64, readOnly bool) {
+func (c *Cartridge) settle(p *partition, durable int64, objects uint64) {
 	if durable < p.end {
 		return
 	}
 	p.durable, p.durableObjects = durable, objects
-	if !readOnly && len(p.pending) >= 4096 {
+	if len(p.pending) >= settleEntries && (!c.opts.ReadOnly || c.borrowIndex(p)) {
 		_ = p.writeEntries() // again later; the entries stay
 	}
 }
@@ -302,9 +305,10 @@ func (c *Cartridge) lose(p *partition, at place, object uint64, offset int64, fi
 	c.recovery.Clean = false
 	for o := at.object; o < object; o++ {
 		p.add(format.Entry{Kind: format.Lost, Offset: offset, Filemarks: uint32(at.filemarks), Epoch: at.epoch})
+		c.settle(p, offset, o+1)
 	}
 	p.filemarks = filemarks
-	p.settle(offset, object, c.opts.ReadOnly)
+	c.settle(p, offset, object)
 	return nil
 }
 

@@ -176,6 +176,13 @@ func (m *Memory) OpenFile(name string, flag int, _ fs.FileMode) (File, error) {
 	return &memFile{m: m, n: n, name: name, readOnly: flag&(os.O_WRONLY|os.O_RDWR) == 0, life: m.life}, nil
 }
 
+// Temporary implements FS.
+func (m *Memory) Temporary() (File, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return &memFile{m: m, n: &node{}, name: "temporary", life: m.life}, nil
+}
+
 // ReadFile implements FS.
 func (m *Memory) ReadFile(name string, most int64) ([]byte, error) {
 	m.mu.Lock()

@@ -33,6 +33,19 @@ func (OS) OpenFile(name string, flag int, perm fs.FileMode) (File, error) {
 	return osFile{f, onExt(int(f.Fd()))}, nil
 }
 
+// Temporary implements FS. The file is where os.TempDir says.
+func (OS) Temporary() (File, error) {
+	f, err := os.CreateTemp("", "vtl-")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return osFile{f, onExt(int(f.Fd()))}, nil
+}
+
 // ReadFile implements FS.
 func (OS) ReadFile(name string, max int64) ([]byte, error) {
 	f, err := os.Open(name)

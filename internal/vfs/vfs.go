@@ -89,6 +89,10 @@ type FS interface {
 	// SyncDir makes the entries of a directory durable.
 	SyncDir(name string) error
 
+	// Temporary makes a file without a name, for what memory has no room for. It
+	// is gone when it is closed, and after any crash.
+	Temporary() (File, error)
+
 	// Free is the room that is left on the file system of a path for an
 	// unprivileged user, in bytes.
 	Free(name string) (int64, error)
