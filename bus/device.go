@@ -87,6 +87,7 @@ type Session struct {
 type TargetStatusReply struct {
 	Name     string    `json:"name"` // iSCSI name of the target
 	Ready    bool      `json:"ready"`
+	Instance string    `json:"instance,omitempty"` // differs for each start of the daemon
 	Sessions []Session `json:"sessions,omitempty"`
 }
 

@@ -83,3 +83,13 @@ func (d drives) State(ctx context.Context, drive int) (smc.DriveState, error) {
 	}
 	return smc.DriveState{Barcode: s.Barcode, Loaded: s.Loaded, MoveID: s.MoveID, RemovalPrevented: s.RemovalPrevented}, nil
 }
+
+// Alive is smc.Options.Alive.
+func (d drives) Alive(ctx context.Context, drive int) (instance string, err error) {
+	device := bus.DriveDevice(drive)
+	if d.optical(drive) {
+		device = bus.OpticalDevice(drive)
+	}
+	s, err := bus.Call(ctx, d.conn, bus.TargetStatus(device), bus.Empty{})
+	return s.Instance, meaning(drive, err)
+}

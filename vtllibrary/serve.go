@@ -105,7 +105,7 @@ func (l *library) open() error {
 	}
 	o := smc.Options{
 		Personality: l.model, Serial: c.Serial, Configuration: cfg, FS: vfs.OS{}, Dir: dir,
-		Drives: l.drives(), Log: l.Log, Events: l.event, Find: l.find, Trace: l.Tracer.Finished, Appearance: appearance, Hook: l.hook,
+		Drives: l.drives(), Alive: l.drives().Alive, Log: l.Log, Events: l.event, Find: l.find, Trace: l.Tracer.Finished, Appearance: appearance, Hook: l.hook,
 	}
 	if o.NAA, err = c.Identifier(); err != nil {
 		return err

@@ -35,7 +35,7 @@ func (s *Station) endpoints(v Serve) error {
 		return err
 	}
 	return Handle(s, bus.TargetStatus(d), func(context.Context, bus.Empty) (bus.TargetStatusReply, error) {
-		return bus.TargetStatusReply{Name: s.Target, Ready: s.ready.Load(), Sessions: s.Sessions()}, nil
+		return bus.TargetStatusReply{Name: s.Target, Ready: s.ready.Load(), Instance: s.instance(), Sessions: s.Sessions()}, nil
 	})
 }
 

@@ -102,6 +102,11 @@ func (s *Station) Name() string { return fmt.Sprintf("%s %d", s.Device.Service()
 // Started is when the daemon was started.
 func (s *Station) Started() time.Time { return s.started }
 
+// instance differs for each start of the daemon.
+func (s *Station) instance() string {
+	return strconv.Itoa(os.Getpid()) + "-" + strconv.FormatInt(s.started.UnixNano(), 36)
+}
+
 // StateFile is a file of the device in the state directory, such as
 // STATE/drive11.json for "json".
 func (s *Station) StateFile(extension string) string {

@@ -38,6 +38,7 @@ const (
 	DefaultProbeTimeout = 5 * time.Second
 	DefaultRetry        = time.Second
 	DefaultPatience     = 3 * time.Second
+	DefaultPulse        = 2 * time.Second
 )
 
 // patienceStep is how often a move asks for a drive that it waits for.
@@ -60,6 +61,13 @@ type Options struct {
 
 	// Drives is how the drives are reached.
 	Drives Drives
+
+	// Alive, when not nil, asks the process of a drive at once, past what the drive
+	// is busy with, which it is: a name that differs for each start. It is asked
+	// every Pulse while a drive loads or unloads, so that one that was stopped or
+	// started again is not waited for until DriveTimeout. Zero: the default.
+	Alive func(ctx context.Context, drive int) (instance string, err error)
+	Pulse time.Duration
 
 	// Log is required. Events, when not nil, is told what happens, and logs it;
 	// it must not wait and must not call the changer.
@@ -172,6 +180,7 @@ func New(opt Options) (*Changer, error) {
 	setDefault(&opt.DriveTimeout, DefaultDriveTimeout)
 	setDefault(&opt.ProbeTimeout, DefaultProbeTimeout)
 	setDefault(&opt.Retry, DefaultRetry)
+	setDefault(&opt.Pulse, DefaultPulse)
 	if opt.Patience == 0 {
 		opt.Patience = DefaultPatience
 	}

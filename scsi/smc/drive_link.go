@@ -35,7 +35,7 @@ func (c *Changer) linked(e Element) *drive {
 // out, and the loss is told.
 func (c *Changer) remove(ctx context.Context, e Element, barcode, id string) error {
 	err := c.request(ctx, e, c.opt.DriveTimeout, func(ctx context.Context, d *drive) error {
-		return c.opt.Drives.Remove(ctx, d.ID, barcode, id)
+		return c.watched(ctx, d, func(ctx context.Context) error { return c.opt.Drives.Remove(ctx, d.ID, barcode, id) })
 	})
 	if errors.Is(err, ErrVolume) {
 		st, serr := c.state(ctx, e)
@@ -57,7 +57,8 @@ func (c *Changer) remove(ctx context.Context, e Element, barcode, id string) err
 // insert gives the drive in an element a volume.
 func (c *Changer) insert(ctx context.Context, e Element, v Volume, id string) error {
 	return c.request(ctx, e, c.opt.DriveTimeout, func(ctx context.Context, d *drive) error {
-		if err := c.opt.Drives.Insert(ctx, d.ID, v, id); err != nil {
+		err := c.watched(ctx, d, func(ctx context.Context) error { return c.opt.Drives.Insert(ctx, d.ID, v, id) })
+		if err != nil {
 			return err
 		}
 		c.holds(d, DriveState{Barcode: v.Barcode, Loaded: true, MoveID: id})
