@@ -1,8 +1,14 @@
 package libcart
 
 import (
+	"bytes"
+	"io/fs"
+	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"govtl/internal/vfs"
 )
@@ -10,15 +16,110 @@ import (
 // TestDataFileIsGone: a cartridge whose data file was lost is an empty one, and what
 // is written to it then is as safe as anywhere: the name of the new file too.
 func TestDataFileIsGone(t *testing.T) {
-	s := newScene(t)
-	must(t, Create(worldDir, testSpec(), Options{FS: &s.mem}))
-	must(t, s.mem.Remove(dataName(worldDir, 0)))
-	must(t, s.mem.SyncDir(worldDir))
-	c := mustOpen(t, worldDir, Options{FS: &s.mem})
-	put(t, c, block(1, 1000))
-	must(t, c.Sync(t.Context()))
-	c = mustOpen(t, worldDir, Options{FS: s.mem.Crash(nil, 0)})
-	wantBlock(t, c, block(1, 1000))
+	for _, closed := range []bool{true, false} {
+		s := newScene(t)
+		must(t, Create(worldDir, testSpec(), Options{FS: &s.mem}))
+		if !closed {
+			c := mustOpen(t, worldDir, Options{FS: &s.mem})
+			put(t, c, block(2, 1000))
+			must(t, c.Sync(t.Context()))
+			s.mem.Kill()
+		}
+		must(t, s.mem.Remove(dataName(worldDir, 0)))
+		must(t, s.mem.Remove(indexName(worldDir, 0)))
+		must(t, s.mem.SyncDir(worldDir))
+		c := mustOpen(t, worldDir, Options{FS: &s.mem})
+		put(t, c, block(1, 1000))
+		must(t, c.Sync(t.Context()))
+		c = mustOpen(t, worldDir, Options{FS: s.mem.Crash(nil, 0)})
+		wantBlock(t, c, block(1, 1000))
+	}
+}
+
+// unreadable is a file system that does not let some files be read.
+type unreadable struct {
+	vfs.FS
+	why   error
+	names []string
+}
+
+func (u unreadable) ReadFile(name string, most int64) ([]byte, error) {
+	if slices.Contains(u.names, name) {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: u.why}
+	}
+	return u.FS.ReadFile(name, most)
+}
+
+// TestMemoryThatMayNotBeRead: a cartridge memory that this process may not read, or
+// cannot read now, is not lost, and nobody makes another one in its place.
+func TestMemoryThatMayNotBeRead(t *testing.T) {
+	mem, list := rotCartridge(t, true)
+	both := []string{metaName(worldDir), copyName(worldDir)}
+	before := mem.Content(both[0])
+	for _, why := range []error{unix.EACCES, unix.EPERM, unix.EMFILE, unix.ENFILE, unix.ENOMEM} {
+		for _, names := range [][]string{both, both[:1]} {
+			_, err := Open(worldDir, Options{FS: unreadable{mem, why, names}})
+			wantErr(t, "Open", err, why)
+			if !bytes.Equal(mem.Content(both[0]), before) {
+				t.Fatalf("%v: another meta file", why)
+			}
+		}
+	}
+	// A disk that cannot read it is another matter.
+	c := mustOpen(t, worldDir, Options{FS: unreadable{mem, unix.EIO, both[:1]}})
+	must(t, c.Close())
+	inspectRot(t, "read again", mem, list, 0, false)
+}
+
+// TestFullToTheLastByte: on a file system without a single byte left a tape can be
+// erased, written over and closed, which makes room. A crash at any time leaves the
+// old recording or the new one.
+func TestFullToTheLastByte(t *testing.T) {
+	for _, erase := range []bool{true, false} {
+		w := &world{t: t, full: true, rand: rand.New(rand.NewPCG(4, 4))}
+		must(t, w.mem.MkdirAll("/lib", 0o700))
+		must(t, w.mem.SyncDir("/"))
+		plain := Options{FS: &w.mem, MinFree: -1}
+		must(t, Create(worldDir, testSpec(), plain))
+		c := mustOpen(t, worldDir, plain)
+		m := model{parts: [][]int{{}}, durable: []int{0}}
+		for i := range 1000 {
+			put(t, c, modelBlock(i%390))
+			m.parts[0] = append(m.parts[0], i%390)
+		}
+		must(t, c.Close())
+		m.durable[0] = 1000
+		w.mem.Become(w.mem.Clone())
+		w.mem.SetLimit(w.mem.Used())
+		w.allowed = []model{m}
+
+		opts := plain
+		opts.FS = vfs.Failing(&w.mem, w.see)
+		c = mustOpen(t, worldDir, opts)
+		if free, err := w.mem.Free("/"); err != nil || free > 0 {
+			t.Fatal(free, err)
+		}
+		short := model{parts: [][]int{{0}}, durable: []int{1}}
+		w.mu.Lock()
+		w.allowed = append(w.allowed, short.clone())
+		w.mu.Unlock()
+		must(t, c.LocateObject(0, 1))
+		if erase {
+			must(t, c.Erase())
+		} else {
+			short.parts[0] = append(short.parts[0], 399)
+			w.during(short, func() error { _, err := c.Append(modelBlock(399)); return err })
+			must(t, c.Sync(t.Context()))
+			short.durable[0] = 2
+		}
+		w.during(short, c.Close)
+		if free, err := w.mem.Free("/"); err != nil || free < 100_000 {
+			t.Errorf("only %d bytes are free, %v", free, err)
+		}
+		if b := w.mem.Content(metaName(worldDir)); !bytes.Equal(b, w.mem.Content(copyName(worldDir))) {
+			t.Error("the copies differ")
+		}
+	}
 }
 
 // TestLockFileIsGone: somebody who tidies up removes the lock of a cartridge that is

@@ -148,6 +148,7 @@ type world struct {
 	cuts    int
 	failed  bool
 	quiet   bool // the process is dead
+	full    bool // so is the file system
 }
 
 const worldDir = "/lib/A"
@@ -167,7 +168,7 @@ func (w *world) cut(when string) {
 	w.cuts++
 	keep := []float64{0, 1, 0.5, 0.9}[w.rand.IntN(4)]
 	after := w.mem.Crash(w.rand, keep)
-	if w.rand.IntN(3) == 0 {
+	if !w.full && w.rand.IntN(3) == 0 {
 		when += " and " + w.rotMemory(after)
 	}
 	fail := func(format string, args ...any) {
@@ -187,7 +188,7 @@ func (w *world) cut(when string) {
 		fail("%+v, %v; recovery %+v", seen, err, c.Recovery())
 		return
 	}
-	if w.rand.IntN(4) == 0 { // goes on, and loses the power again
+	if w.rand.IntN(4) == 0 && !w.full { // goes on, and loses the power again
 		p := uint8(w.rand.IntN(len(seen.parts)))
 		err := c.LocateEnd(p)
 		if err == nil {

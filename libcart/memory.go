@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 
+	"golang.org/x/sys/unix"
+
 	"govtl/internal/vfs"
 	"govtl/libcart/internal/format"
 )
@@ -22,7 +24,7 @@ import (
 // too, it makes one of a data file's header.
 func (c *Cartridge) loadMeta() error {
 	own, b, lost := c.readMeta(metaName(c.dir))
-	if errors.Is(lost, ErrVersion) {
+	if notLost(lost) {
 		return lost
 	}
 	twin, t, noCopy := c.readMeta(copyName(c.dir))
@@ -33,7 +35,7 @@ func (c *Cartridge) loadMeta() error {
 		}
 		return nil
 	}
-	if errors.Is(noCopy, ErrVersion) {
+	if notLost(noCopy) {
 		return noCopy
 	}
 	h, unknown := c.anyDataHeader()
@@ -72,6 +74,17 @@ func (c *Cartridge) readMeta(name string) (m format.Meta, b []byte, err error) {
 		err = fmt.Errorf("%w: %s: %w", ErrVersion, name, err)
 	}
 	return m, b, err
+}
+
+// notLost says that a file that could not be read is there, for another program or
+// at another time.
+func notLost(err error) bool {
+	for _, e := range []error{ErrVersion, fs.ErrPermission, unix.EMFILE, unix.ENFILE, unix.ENOMEM} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
 }
 
 // renewCopy makes b the copy of the meta file. The old one must not stay when it

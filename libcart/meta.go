@@ -3,6 +3,7 @@ package libcart
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -69,7 +70,40 @@ func (c *Cartridge) storeMeta() error {
 	if len(b) > format.MaxMeta {
 		return fmt.Errorf("%w: more than a cartridge memory holds", ErrAttribute)
 	}
-	return vfs.ReplaceFiles(c.fs, b, 0o666, metaName(c.dir), copyName(c.dir))
+	err := vfs.ReplaceFiles(c.fs, b, 0o666, metaName(c.dir), copyName(c.dir))
+	if noRoom(err) && c.overwriteMeta(b) {
+		return nil
+	}
+	return err
+}
+
+// overwriteMeta writes the meta file's copy and then the meta file in place, where
+// a full file system has no room for another one: so a tape can be written over on
+// it, which makes room. One of them is whole at any time. It returns false when
+// they do not hold it.
+func (c *Cartridge) overwriteMeta(b []byte) bool {
+	if _, whole, err := c.readMeta(metaName(c.dir)); err != nil || len(whole) < len(b) {
+		return false
+	}
+	for _, name := range []string{copyName(c.dir), metaName(c.dir)} {
+		f, err := c.fs.OpenFile(name, os.O_RDWR, 0)
+		if err != nil {
+			return false
+		}
+		if _, err = f.WriteAt(b, 0); err == nil {
+			err = f.Truncate(int64(len(b)))
+		}
+		if err == nil {
+			err = f.Sync()
+		}
+		if e := f.Close(); err == nil {
+			err = e
+		}
+		if err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // storeOpenMeta is storeMeta while the cartridge is in use; a full file system is
