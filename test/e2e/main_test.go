@@ -85,7 +85,7 @@ func share(self string) ([][]string, error) {
 	if len(tests) < 2 {
 		return nil, nil
 	}
-	long := []string{"TestConnections", "TestBackup", "TestKill"}
+	long := []string{"TestConnections", "TestBackup", "TestKill", "TestDriveAway"}
 	slices.SortStableFunc(tests, func(a, b string) int { return slices.Index(long, b) - slices.Index(long, a) })
 	shares := make([][]string, 2)
 	for i, name := range tests {
