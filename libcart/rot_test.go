@@ -3,6 +3,7 @@ package libcart
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"testing"
 
@@ -374,6 +375,26 @@ func BenchmarkOpen(b *testing.B) {
 		c, err := Open(dir, Options{ReadOnly: true})
 		must(b, err)
 		must(b, c.Close())
+	}
+}
+
+// BenchmarkOpenWithoutIndex opens the same without its index, which is made again,
+// or borrowed for reading, and says what it holds in memory then.
+func BenchmarkOpenWithoutIndex(b *testing.B) {
+	dir := bigCartridge(b, 10_000_000)
+	for _, readOnly := range []bool{true, false} {
+		b.Run(fmt.Sprintf("readOnly=%v", readOnly), func(b *testing.B) {
+			held := int64(0)
+			for b.Loop() {
+				must(b, os.Truncate(indexName(dir, 0), 0))
+				before := resident()
+				c, err := Open(dir, Options{ReadOnly: readOnly})
+				must(b, err)
+				held = max(held, resident()-before)
+				must(b, c.Close())
+			}
+			b.ReportMetric(float64(held), "B-held")
+		})
 	}
 }
 
