@@ -91,7 +91,7 @@ func Login(conn net.Conn, cfg Config) (*Session, error) {
 	if err := s.login(); err != nil {
 		return s, err
 	}
-	s.settle()
+	s.Settle()
 	return s, nil
 }
 
@@ -254,8 +254,9 @@ func Text(keys []pdu.Pair) []byte {
 	return b
 }
 
-// settle works out what was negotiated and turns digests on.
-func (s *Session) settle() {
+// Settle works out what was negotiated and turns digests on, at the end of a login
+// that was carried out step by step.
+func (s *Session) Settle() {
 	number := func(key string, fallback int) int {
 		if n, err := strconv.Atoi(s.Answers[key]); err == nil {
 			return n
