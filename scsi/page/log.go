@@ -73,13 +73,16 @@ type Log struct {
 	Name, Clause  string
 	Params        []Param
 
+	// CurrentOnly pages answer with the current values whatever PC asks for.
+	CurrentOnly bool
+
 	// Unlisted pages exist but are in no list of supported pages.
 	Unlisted bool
 
 	// Resettable pages are set back by LOG SELECT with PCR=1.
 	Resettable bool
 
-	// ResetByRead pages are set back when they were read.
+	// ResetByRead pages are set back when their current values were read.
 	ResetByRead bool
 }
 

@@ -179,7 +179,7 @@ func (s *Logs) params(dst []byte, n *scsi.Nexus, r LogRequest) ([]byte, error) {
 		}
 		dst = append(dst[:body], dst[body+skip:]...)
 	}
-	if l.ResetByRead && r.Allocation > 4 && s.Reset != nil {
+	if l.ResetByRead && (r.PC == 1 || l.CurrentOnly) && r.Allocation > 4 && s.Reset != nil {
 		s.Reset(l, n)
 	}
 	return dst, nil
@@ -201,6 +201,9 @@ func (s *Logs) param(dst []byte, l *Log, p *Param, n *scsi.Nexus, pc uint8) []by
 	dst = append(dst, byte(p.Code>>8), byte(p.Code), p.Control, 0)
 	at := len(dst)
 	v := s.values[logKey{l.Code, l.Subpage, p.Code}]
+	if l.CurrentOnly {
+		pc = 1
+	}
 	switch {
 	case p.isCounter() && (pc == 0 || pc == 2):
 		dst = appendNumber(dst, math.MaxUint64, p.Length)

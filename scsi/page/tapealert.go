@@ -71,7 +71,7 @@ func tapeAlertParams() []Param {
 func TapeAlertLog() Log {
 	return Log{
 		Code: 0x2E, Name: "TapeAlert", Clause: "SSC-4 8.2.3", Params: tapeAlertParams(),
-		Resettable: true, ResetByRead: true,
+		Resettable: true, ResetByRead: true, CurrentOnly: true,
 	}
 }
 

@@ -136,7 +136,7 @@ var logPages = map[string]page.Log{
 		},
 	},
 	"31": {
-		Code: 0x31, Name: "Tape Capacity", Clause: "IBM GA32-0928", Params: counters(1, 4,
+		Code: 0x31, Name: "Tape Capacity", Clause: "IBM GA32-0928", CurrentOnly: true, Params: counters(1, 4,
 			"Partition 0 remaining capacity", "Partition 1 remaining capacity",
 			"Partition 0 maximum capacity", "Partition 1 maximum capacity"),
 	},
