@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io/fs"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -69,6 +70,45 @@ func TestMemoryThatMayNotBeRead(t *testing.T) {
 	c := mustOpen(t, worldDir, Options{FS: unreadable{mem, unix.EIO, both[:1]}})
 	must(t, c.Close())
 	inspectRot(t, "read again", mem, list, 0, false)
+}
+
+// frozen is a file system that is mounted read-only.
+type frozen struct{ vfs.FS }
+
+func (f frozen) OpenFile(name string, flag int, perm fs.FileMode) (vfs.File, error) {
+	if flag&(os.O_RDWR|os.O_WRONLY|os.O_CREATE) != 0 {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: unix.EROFS}
+	}
+	return f.FS.OpenFile(name, flag, perm)
+}
+
+func (f frozen) Remove(name string) error {
+	return &fs.PathError{Op: "remove", Path: name, Err: unix.EROFS}
+}
+
+// TestReadOnlyMount: on a file system that is mounted read-only a cartridge is
+// write-protected, however it was left, and all that is on it can be read.
+func TestReadOnlyMount(t *testing.T) {
+	for _, closed := range []bool{true, false} {
+		for _, lost := range []string{"", "index", "meta", "meta.copy"} {
+			mem, list := rotCartridge(t, closed)
+			if lost != "" {
+				must(t, mem.Remove(filepath.Join(worldDir, lost)))
+			}
+			c := mustOpen(t, worldDir, Options{FS: frozen{mem}})
+			if i := c.Info(); !i.WriteProtected || c.Recovery().Note == "" {
+				t.Errorf("without %q: %+v, %+v", lost, i, c.Recovery())
+			}
+			seen, err := observe(c)
+			if err != nil || !slices.Equal(seen.parts[0], list) || seen.attr != "x" {
+				t.Errorf("without %q: %+v, %v", lost, seen, err)
+			}
+			_, err = c.Append([]byte("x"))
+			wantErr(t, "Append", err, ErrReadOnly)
+			wantErr(t, "attribute", c.SetAttributes(0, []Attribute{{ID: 0x806}}), ErrReadOnly)
+			must(t, c.Close())
+		}
+	}
 }
 
 // TestFullToTheLastByte: on a file system without a single byte left a tape can be

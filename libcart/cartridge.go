@@ -25,6 +25,8 @@ type Cartridge struct {
 	meta     format.Meta
 	recovery Recovery
 
+	frozen bool // the file system is mounted read-only
+
 	// secondhand: meta was not read from its own file.
 	secondhand bool
 
@@ -109,7 +111,11 @@ func (c *Cartridge) stop() {
 
 // Info returns what does not change while the cartridge is open, but by Format
 // and SetWriteProtect.
-func (c *Cartridge) Info() Info { return infoOf(c.dir, &c.meta) }
+func (c *Cartridge) Info() Info {
+	i := infoOf(c.dir, &c.meta)
+	i.WriteProtected = i.WriteProtected || c.frozen
+	return i
+}
 
 // Recovery returns what Open found and did.
 func (c *Cartridge) Recovery() Recovery { return c.recovery }

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"govtl/internal/vfs"
 	"govtl/libcart/internal/format"
 )
@@ -37,7 +39,9 @@ type Opening struct {
 	work work
 }
 
-// Begin begins to open the cartridge in dir: what of Open is over at once.
+// Begin begins to open the cartridge in dir: what of Open is over at once. On a file
+// system that is mounted read-only it is opened for reading, as one with the
+// write-protect tab set.
 func Begin(dir string, o Options) (_ *Opening, err error) {
 	c := newCartridge(dir, o)
 	defer func() {
@@ -46,14 +50,18 @@ func Begin(dir string, o Options) (_ *Opening, err error) {
 		}
 	}()
 	if !o.ReadOnly {
-		if err := c.takeLock(); err != nil {
+		err := c.takeLock()
+		if errors.Is(err, unix.EROFS) {
+			c.opts.ReadOnly, c.frozen = true, true
+			c.note("the file system is mounted read-only: the cartridge is write-protected")
+		} else if err != nil {
 			return nil, err
 		}
 	}
 	if err := c.loadMeta(); err != nil {
 		return nil, err
 	}
-	if !o.ReadOnly {
+	if !c.opts.ReadOnly {
 		c.tidy()
 	}
 	return &Opening{c: c}, nil
