@@ -179,7 +179,10 @@ func (c *checker) bus() {
 	}
 }
 
-// iscsi checks access control.
+// maxMemoryMiB is more memory than a host has.
+const maxMemoryMiB = 1 << 20
+
+// iscsi checks access control and limits.
 func (c *checker) iscsi() {
 	i := c.suite.ISCSI
 	if i.CHAP && i.Secrets == "" {
@@ -190,6 +193,10 @@ func (c *checker) iscsi() {
 	}
 	if i.MaxSessionsPerInitiator < 0 {
 		c.report(path{"iscsi", "max-sessions-per-initiator"}, "max-sessions-per-initiator is negative")
+	}
+	// iscsi.Limits: room for the largest transfer, and for a first burst of each session.
+	if least := max(64, i.MaxSessions/4+1); i.MemoryMiB != 0 && (i.MemoryMiB < least || i.MemoryMiB > maxMemoryMiB) {
+		c.report(path{"iscsi", "memory-mib"}, "memory-mib %d is not from %d to %d", i.MemoryMiB, least, maxMemoryMiB)
 	}
 	c.access(path{"iscsi"}, i.Initiators, i.Addresses)
 }

@@ -82,6 +82,10 @@ type ISCSI struct {
 
 	MaxSessions             int `yaml:"max-sessions,omitempty"`
 	MaxSessionsPerInitiator int `yaml:"max-sessions-per-initiator,omitempty"`
+
+	// MemoryMiB bounds the data that all sessions of a target may have waiting
+	// together, in MiB; 0: 256, or what so many sessions need at the least.
+	MemoryMiB int `yaml:"memory-mib,omitempty"`
 }
 
 // Access limits who may use one library or drive; empty lists inherit ISCSI's.

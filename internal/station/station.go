@@ -165,7 +165,8 @@ func (s *Station) Run(v Serve) (err error) {
 	s.target, err = iscsi.NewTarget(iscsi.TargetOptions{
 		Name: s.Target, Alias: v.Alias, Unit: v.Unit, Policy: policy, Log: s.Log, Portals: portals,
 		Sessions: s.sessionEvent,
-		Limits:   iscsi.Limits{MaxSessions: s.Suite.ISCSI.MaxSessions, MaxSessionsPerInitiator: s.Suite.ISCSI.MaxSessionsPerInitiator},
+		Limits: iscsi.Limits{MaxSessions: s.Suite.ISCSI.MaxSessions, MaxSessionsPerInitiator: s.Suite.ISCSI.MaxSessionsPerInitiator,
+			Memory: int64(s.Suite.ISCSI.MemoryMiB) << 20},
 	})
 	if err != nil {
 		return err
