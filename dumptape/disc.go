@@ -190,21 +190,10 @@ func (a *app) copyImage(image string, args []string) error {
 	if blocks == 0 {
 		return errors.Join(fmt.Errorf("%s: nothing can be read of it: it is %s", image, stateOf(d)), d.Close())
 	}
-	from, err := os.Open(image)
-	if err != nil {
-		return errors.Join(err, d.Close())
-	}
-	defer from.Close()
-	if st, err := from.Stat(); err == nil && d.Kind().Recording != libdisc.Sequential {
+	if st, err := os.Stat(image); err == nil && d.Kind().Recording != libdisc.Sequential {
 		blocks = min(blocks, (st.Size()+libdisc.BlockSize-1)/libdisc.BlockSize) // behind it are zeros
 	}
-	err = output(args[0], a.stdout, func(w io.Writer) error {
-		n, err := io.Copy(w, io.LimitReader(from, blocks*libdisc.BlockSize))
-		if err == nil {
-			_, err = io.CopyN(w, zeros{}, blocks*libdisc.BlockSize-n)
-		}
-		return err
-	})
+	err = output(args[0], a.stdout, func(w io.Writer) error { return copyBlocks(w, d, blocks) })
 	if errors.Is(err, fs.ErrExist) {
 		err = fmt.Errorf("%s is there already, and stays", args[0])
 	}
@@ -214,10 +203,25 @@ func (a *app) copyImage(image string, args []string) error {
 	return errors.Join(err, d.Close())
 }
 
-// zeros reads as zeros without an end.
-type zeros struct{}
-
-func (zeros) Read(p []byte) (int, error) {
-	clear(p)
-	return len(p), nil
+// copyBlocks writes blocks of a disc, compared with their checksums; zeros for what
+// was never recorded.
+func copyBlocks(w io.Writer, d *libdisc.Disc, blocks int64) error {
+	b := make([]byte, 512*libdisc.BlockSize)
+	for lba := int64(0); lba < blocks; {
+		n := min(512, blocks-lba)
+		if errors.Is(d.CanRead(lba, n), libdisc.ErrUnwritten) {
+			n = 1
+		}
+		p := b[:n*libdisc.BlockSize]
+		if err := d.Read(lba, p); errors.Is(err, libdisc.ErrUnwritten) {
+			clear(p)
+		} else if err != nil {
+			return err
+		}
+		if _, err := w.Write(p); err != nil {
+			return err
+		}
+		lba += n
+	}
+	return nil
 }

@@ -1,6 +1,10 @@
 package libdisc
 
-import "path/filepath"
+import (
+	"errors"
+	"io/fs"
+	"path/filepath"
+)
 
 // CloseTrack closes the open track of a number, durably. Its last ECC block is
 // padded.
@@ -100,10 +104,16 @@ func (d *Disc) becomeROM() error {
 	if err != nil {
 		return err
 	}
+	if err := d.fs.Remove(d.path + SumsSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	if err := d.fs.Remove(d.path + Suffix); err != nil {
 		return err
 	}
 	if err := d.fs.SyncDir(filepath.Dir(d.path)); err != nil {
+		return err
+	}
+	if err := d.sums.drop(); err != nil {
 		return err
 	}
 	m := d.opt.Simple(size)
@@ -142,6 +152,9 @@ func (d *Disc) Erase(minimal bool) error {
 // settle does it again, and a formatted disc may keep what it had.
 func (d *Disc) empty() error {
 	d.unsynced = false
+	if err := d.sums.forget(); err != nil {
+		return d.fail(err)
+	}
 	if err := d.image.Truncate(0); err != nil {
 		return d.fail(err)
 	}

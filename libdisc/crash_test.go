@@ -142,7 +142,7 @@ func (m *discModel) Minimal() bool { return m.description.Minimal }
 // with the right checksums, nothing is there that was not written, and the disc
 // can be gone on with.
 func TestCrashEverywhere(t *testing.T) {
-	for seed := range rounds(40) {
+	for seed := range rounds(20) {
 		r := rand.New(rand.NewPCG(uint64(seed), 1))
 		mem := &vfs.Memory{}
 		var cuts []*vfs.Memory

@@ -29,6 +29,7 @@ type Disc struct {
 	fs    vfs.FS
 	path  string
 	image vfs.File
+	sums  *blockSums
 	opt   Options
 
 	description
@@ -63,6 +64,12 @@ func Create(path string, m Medium, o Options) error {
 	if _, err := f.Stat(path + Suffix); err == nil {
 		return fmt.Errorf("libdisc: %s: %w", path+Suffix, fs.ErrExist)
 	}
+	if _, err := f.Stat(path); err == nil {
+		return fmt.Errorf("libdisc: %s: %w", path, fs.ErrExist)
+	}
+	if err := f.Remove(path + SumsSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a disc that is gone
+		return err
+	}
 	image, err := f.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o640)
 	if err != nil {
 		return err
@@ -93,11 +100,11 @@ func Open(path string, o Options) (*Disc, error) {
 	if err := d.openImage(); err != nil {
 		return nil, err
 	}
-	if err := d.lasting(); err != nil {
+	if d.sums, err = d.openSums(); err != nil {
 		return nil, errors.Join(err, d.image.Close())
 	}
-	if err := d.settle(); err != nil {
-		return nil, errors.Join(err, d.image.Close())
+	if err := errors.Join(d.lasting(), d.settle()); err != nil {
+		return nil, errors.Join(err, d.sums.close(), d.image.Close())
 	}
 	// A drive that was killed may have left blocks that only the page cache has:
 	// the next Sync answers for them too.
@@ -148,6 +155,14 @@ func (d *Disc) openImage() error {
 	return nil
 }
 
+// openSums opens the checksums of the blocks of a disc that is not an image alone.
+func (d *Disc) openSums() (*blockSums, error) {
+	if !d.described {
+		return &blockSums{fs: d.fs, path: d.path + SumsSuffix, marked: make([]byte, sumsHeader-sumsRegions)}, nil
+	}
+	return openSums(d.fs, d.path, d.locked)
+}
+
 // lasting makes the description that was read the one that a power cut leaves:
 // whoever wrote it may have been killed before its name was durable.
 func (d *Disc) lasting() error {
@@ -160,7 +175,15 @@ func (d *Disc) lasting() error {
 // settle takes away what a power cut left in the image and the description does
 // not have, so that it can never be read.
 func (d *Disc) settle() error {
-	if d.locked || !d.described || d.Form.random() {
+	if d.locked || !d.described {
+		return nil
+	}
+	if d.Form.random() || d.Form == Pseudo {
+		if err := d.sums.heal(d.image, d.Medium.Blocks); err != nil {
+			return err
+		}
+	}
+	if d.Form.random() {
 		return nil
 	}
 	size, err := d.image.Size()
@@ -171,6 +194,9 @@ func (d *Disc) settle() error {
 		if err := errors.Join(d.image.Truncate(end), d.image.Sync()); err != nil {
 			return err
 		}
+	}
+	if err := errors.Join(d.sums.cut(d.recordedEnd()), d.sums.sync()); err != nil {
+		return err
 	}
 	if d.isFinishedSimple() {
 		return d.becomeROM()
@@ -241,6 +267,12 @@ func (d *Disc) Sync() error {
 		if err := d.image.Sync(); err != nil {
 			return d.fail(err)
 		}
+		if err := d.sums.sync(); err != nil {
+			return d.fail(err)
+		}
+		if err := d.sums.settled(); err != nil {
+			return d.fail(err)
+		}
 		d.unsynced = false
 	}
 	if d.dirty {
@@ -250,7 +282,7 @@ func (d *Disc) Sync() error {
 }
 
 // Close syncs and closes the files. The disc cannot be used any more.
-func (d *Disc) Close() error { return errors.Join(d.Sync(), d.image.Close()) }
+func (d *Disc) Close() error { return errors.Join(d.Sync(), d.sums.close(), d.image.Close()) }
 
 // Path is the path of the image.
 func (d *Disc) Path() string { return d.path }

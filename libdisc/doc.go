@@ -1,7 +1,8 @@
 // Package libdisc is an optical disc as files: the image, block n at byte n·2048,
 // and beside it NAME.disc, a small checksummed description of medium, sessions,
-// tracks and format (FORMAT.md). An image without a description is a disc of the
-// simple model: with data a ROM, and of size 0 a blank recordable one.
+// tracks and format, and NAME.sums, the checksums of its blocks (FORMAT.md). An
+// image without a description is a disc of the simple model: with data a ROM, and
+// of size 0 a blank recordable one.
 //
 // A disc survives a power cut at any instant: what Sync, CloseTrack,
 // CloseSession, Blank and Format have acknowledged is there afterwards, and

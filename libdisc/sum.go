@@ -78,6 +78,33 @@ type Report struct {
 	Damages []Damage `json:"damages,omitempty"`
 }
 
+// maxDamages bounds a report.
+const maxDamages = 1000
+
+// checkBlocks compares blocks that were read with their checksums and returns how
+// many have one, and which are damaged. A drive may be writing the disc: what is
+// not as it should be is read once more.
+func (d *Disc) checkBlocks(lba int64, p []byte) (known int64, bad []int64, err error) {
+	for {
+		n, at, err := d.sums.check(lba, p)
+		known += int64(n)
+		if err != nil || at < 0 {
+			return known, bad, err
+		}
+		again := p[(at-lba)*BlockSize:][:BlockSize]
+		if err := d.sums.reload(); err != nil {
+			return known, bad, err
+		}
+		if _, err := d.image.ReadAt(again, at*BlockSize); err != nil && err != io.EOF {
+			return known, bad, err
+		}
+		if _, still, err := d.sums.check(at, again); err != nil || still >= 0 {
+			bad = append(bad, at)
+		}
+		lba, p = at+1, p[(at+1-lba)*BlockSize:]
+	}
+}
+
 // verifyChunk is how much Verify reads at once, in blocks.
 const verifyChunk = 512
 
@@ -139,6 +166,19 @@ func (d *Disc) Verify(ctx context.Context, progress func(done, total int64)) (Re
 			}
 			clear(b[got : n*BlockSize])
 			sum = sum.add(b[:n*BlockSize])
+			known, bad, err := d.checkBlocks(lba, b[:n*BlockSize])
+			if err != nil {
+				r.Damages = append(r.Damages, Damage{p.track, lba, err.Error()})
+			}
+			for _, at := range bad {
+				if len(r.Damages) < maxDamages {
+					r.Damages = append(r.Damages, Damage{p.track, at, "the block does not have its checksum"})
+				}
+				sum = 0 // said already
+			}
+			if !p.sum.Known() {
+				r.Summed += known
+			}
 			lba += n
 			r.Blocks += n
 			if progress != nil {

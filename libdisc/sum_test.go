@@ -59,8 +59,15 @@ func TestVerify(t *testing.T) {
 	if s := d.Tracks()[0].Sum; s.Known() {
 		t.Errorf("overwritten, and the checksum is %s", s)
 	}
-	if r, err := d.Verify(ctx, nil); err != nil || len(r.Damages) > 0 || r.Summed != 0 {
+	if r, err := d.Verify(ctx, nil); err != nil || len(r.Damages) > 0 || r.Summed != 64 {
 		t.Errorf("%+v, %v", r, err)
+	}
+	ok(t, d.Close())
+	image := f.Content("/d.iso")
+	image[16*BlockSize] ^= 1
+	ok(t, f.SetContent("/d.iso", image))
+	if r, err := opened(t, f).Verify(ctx, nil); err != nil || len(r.Damages) != 1 || r.Damages[0].LBA != 16 {
+		t.Errorf("a changed byte of an overwritten block: %+v, %v", r, err)
 	}
 }
 

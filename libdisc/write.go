@@ -1,6 +1,7 @@
 package libdisc
 
 import (
+	"errors"
 	"fmt"
 	"io"
 )
@@ -79,9 +80,9 @@ func (d *Disc) Write(lba int64, p []byte, m Mode) error {
 	if lba+n > limit {
 		return ErrRange
 	}
-	if err := d.put(lba, p); err != nil {
+	if err := d.put(lba, p, false); err != nil {
 		// What a refused write left behind must not become padding.
-		if terr := d.image.Truncate(lba * BlockSize); terr != nil {
+		if terr := errors.Join(d.image.Truncate(lba*BlockSize), d.sums.cut(lba)); terr != nil {
 			return d.fail(terr)
 		}
 		return err
@@ -108,7 +109,7 @@ func (d *Disc) writeRandom(lba, n int64, p []byte) error {
 			return ErrRange
 		}
 	}
-	if err := d.put(lba, p); err != nil {
+	if err := d.put(lba, p, true); err != nil {
 		return err
 	}
 	if end > d.Formatted {
@@ -126,17 +127,32 @@ func (d *Disc) describe() error {
 	return d.save()
 }
 
-// put writes to the image.
-func (d *Disc) put(lba int64, p []byte) error {
+// put writes to the image, over says that there may be something already.
+func (d *Disc) put(lba int64, p []byte, over bool) error {
 	if err := d.describe(); err != nil {
 		return err
 	}
 	if d.failed != nil {
 		return d.failed
 	}
+	if err := d.sums.create(); err != nil {
+		return err
+	}
 	d.unsynced = true
-	_, err := d.image.WriteAt(p, lba*BlockSize)
-	return err
+	if over {
+		if err := d.sums.mark(lba, int64(len(p))/BlockSize); err != nil {
+			return d.fail(err)
+		}
+	}
+	if _, err := d.image.WriteAt(p, lba*BlockSize); err != nil {
+		d.sums.keep = d.sums.keep || over
+		return err
+	}
+	if err := d.sums.put(lba, p); err != nil {
+		d.sums.keep = d.sums.keep || over
+		return err
+	}
+	return nil
 }
 
 // replace writes over recorded blocks (BD-R POW), whose checksums are then not
@@ -155,7 +171,7 @@ func (d *Disc) replace(lba, n int64, p []byte) error {
 			return err
 		}
 	}
-	return d.put(lba, p)
+	return d.put(lba, p, true)
 }
 
 // recorded reports whether a range lies within one track's recorded blocks.
@@ -207,15 +223,35 @@ func (d *Disc) acrossTracks(lba, n int64) bool {
 	return n == 0
 }
 
-// Read fills p from an address on; CanRead must allow it.
+// Read fills p from an address on; CanRead must allow it. What does not have the
+// checksum that it was written with is a *BlockError.
 func (d *Disc) Read(lba int64, p []byte) error {
 	if err := d.CanRead(lba, int64(len(p)+BlockSize-1)/BlockSize); err != nil {
 		return err
 	}
 	n, err := d.image.ReadAt(p, lba*BlockSize)
-	if err == io.EOF {
-		clear(p[n:])
-		return nil
+	if err != nil && err != io.EOF {
+		return err
+	}
+	clear(p[n:])
+	d.clearPadding(lba, p)
+	_, damaged, err := d.sums.check(lba, p)
+	if err == nil && damaged >= 0 {
+		err = &BlockError{damaged}
 	}
 	return err
+}
+
+// clearPadding makes zeros of what a drive adds to a track, whatever the file has.
+func (d *Disc) clearPadding(lba int64, p []byte) {
+	if d.Form == Pseudo {
+		return
+	}
+	for i := range d.description.Tracks {
+		t := &d.description.Tracks[i]
+		from, to := max(t.Next, lba)-lba, min(t.End()-lba, int64(len(p)+BlockSize-1)/BlockSize)
+		if t.Closed && from < to {
+			clear(p[from*BlockSize : min(to*BlockSize, int64(len(p)))])
+		}
+	}
 }

@@ -377,3 +377,29 @@ func TestCloseProgress(t *testing.T) {
 	r.gives("4A 01 00 00 10 00 00 00 08 00", "00 06 04 5e 00 02 00 00")
 	r.gives("25 00 00 00 00 00 00 00 00 00", "00 00 00 1f 00 00 08 00")
 }
+
+// TestDamagedBlock: a block that is not as it was written is MEDIUM ERROR with its
+// address, for READ, READ CD and VERIFY, and the others are read.
+func TestDamagedBlock(t *testing.T) {
+	r := newRig(t)
+	r.insert("dvd+r")
+	r.write(0, 64)
+	r.want(ok, "5B 00 02 00 00 00 00 00 00 00")
+	image := r.fs.Content("/dvd+r.iso")
+	image[40*2048+99] ^= 4
+	if err := r.fs.SetContent("/dvd+r.iso", image); err != nil {
+		t.Fatal(err)
+	}
+	for _, cdb := range []string{"28 00 00 00 00 20 00 00 10 00", "A8 00 00 00 00 28 00 00 00 01 00 00", "BE 00 00 00 00 20 00 00 10 10 00 00", "2F 00 00 00 00 00 00 00 40 00"} {
+		x := r.doAs(r.nexus, unhex(t, cdb), nil)
+		if x.String() != "31100" || !x.sense.Valid || x.sense.Information != 40 || len(x.data) > 0 {
+			t.Errorf("%s: %s %v, %d bytes", cdb, x, x.sense, len(x.data))
+		}
+	}
+	if got := r.want(ok, hex.EncodeToString(cdb10(0x28, 41, 23))); !bytes.Equal(got, data(41, 23)) {
+		t.Error("the blocks behind it read otherwise")
+	}
+	if n := r.drive.Totals().ReadErrors; n != 4 {
+		t.Errorf("%d read errors counted", n)
+	}
+}

@@ -24,6 +24,9 @@ func (d *Drive) read10(t *scsi.Task) error { return d.read(t, lba(t.CDB[2:]), in
 // read12 is READ(12), MMC-6 6.17.
 func (d *Drive) read12(t *scsi.Task) error { return d.read(t, lba(t.CDB[2:]), count32(t.CDB[6:])) }
 
+// readPiece is how many blocks a buffer holds.
+const readPiece = 512
+
 // read sends blocks.
 func (d *Drive) read(t *scsi.Task, at, n int64) error {
 	if err := d.disc.CanRead(at, n); err != nil {
@@ -32,9 +35,8 @@ func (d *Drive) read(t *scsi.Task, at, n int64) error {
 	if n > maxTransfer/libdisc.BlockSize {
 		return scsi.InvalidFieldInCDBAt(6, -1).Because("%d blocks are more than one command can carry", n)
 	}
-	const piece = 512 // blocks in a buffer
 	for n > 0 {
-		took := min(n, piece)
+		took := min(n, readPiece)
 		b := buffer.Default.Get(int(took) * libdisc.BlockSize)
 		t.ReplyBuffer(b)
 		if err := d.disc.Read(at, b.B); err != nil {
@@ -47,18 +49,37 @@ func (d *Drive) read(t *scsi.Task, at, n int64) error {
 	return nil
 }
 
-// failedRead is the sense data of a read that the files failed.
+// failedRead is the sense data of a read that the files failed: for a damaged
+// block with its address.
 func (d *Drive) failedRead(err error) error {
 	d.totals.readErrors.Add(1)
-	return scsi.NewSense(scsi.MediumError, scsi.UnrecoveredReadError).Because("%v", err)
+	s := scsi.NewSense(scsi.MediumError, scsi.UnrecoveredReadError).Because("%v", err)
+	if bad, ok := errors.AsType[*libdisc.BlockError](err); ok {
+		s.Valid, s.Information = true, bad.LBA
+		d.log.Error("a block of the disc is damaged", "file", d.file, "block", bad.LBA)
+	}
+	return s
 }
 
-// verify is VERIFY(10), MMC-6 6.43: the blocks can be read.
+// verify is VERIFY(10), MMC-6 6.43: the blocks are read, and go nowhere.
 func (d *Drive) verify(t *scsi.Task) error {
 	if t.CDB[1]&0x02 != 0 {
 		return scsi.InvalidFieldInCDBAt(1, 1)
 	}
-	return senseFor(d.disc.CanRead(lba(t.CDB[2:]), int64(be16(t.CDB[7:]))))
+	at, n := lba(t.CDB[2:]), int64(be16(t.CDB[7:]))
+	if err := d.disc.CanRead(at, n); err != nil {
+		return senseFor(err)
+	}
+	b := buffer.Default.Get(readPiece * libdisc.BlockSize)
+	defer b.Release()
+	for n > 0 {
+		took := min(n, readPiece)
+		if err := d.disc.Read(at, b.B[:took*libdisc.BlockSize]); err != nil {
+			return d.failedRead(err)
+		}
+		at, n = at+took, n-took
+	}
+	return nil
 }
 
 // seek is SEEK(10), MMC-6 6.32.
