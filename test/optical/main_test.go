@@ -11,7 +11,7 @@ import (
 
 func TestMain(m *testing.M) {
 	os.Exit(guest.Harness{
-		Config: guest.Config{Memory: "1G", Initiator: true, Modules: []string{"isofs"}},
-		Tools:  []string{"iscsiadm", "xorriso", "growisofs", "wodim", "cdrskin", "dvd+rw-mediainfo", "genisoimage"},
+		Config: guest.Config{Memory: "1G", Initiator: true, Modules: []string{"isofs", "udf"}},
+		Tools:  []string{"iscsiadm", "xorriso", "growisofs", "wodim", "cdrskin", "dvd+rw-mediainfo", "genisoimage", "cdrdao", "cd-info", "cdparanoia", "mkudffs"},
 	}.Run(m))
 }
