@@ -1,6 +1,8 @@
 package iscsi
 
 import (
+	"cmp"
+
 	"govtl/iscsi/pdu"
 	"govtl/scsi"
 )
@@ -26,7 +28,7 @@ func (s *session) taskManagement(header *pdu.Header) error {
 	}
 	var failed error
 	bad := *header // it may be this request's turn only after others
-	s.inOrder(p.Immediate, p.CmdSN, func() {
+	err = s.inOrder(p.Immediate, p.CmdSN, 0, func() {
 		s.mu.Lock()
 		busy := s.managing >= maxManaging
 		known := s.tasks[p.InitiatorTaskTag]
@@ -47,7 +49,7 @@ func (s *session) taskManagement(header *pdu.Header) error {
 		}
 		failed = s.reject(&bad, reason)
 	})
-	return failed
+	return cmp.Or(err, failed)
 }
 
 // manage carries out the function and answers.

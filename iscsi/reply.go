@@ -50,11 +50,12 @@ func (s *session) reply(r reply) {
 // control queues a PDU. A peer that asks and asks and takes no answers is cut off.
 func (s *session) control(c *control) error {
 	s.mu.Lock()
-	if s.controls >= maxControls {
-		s.mu.Unlock()
-		return fmt.Errorf("%w: %d answers not taken", errProtocol, maxControls)
+	if s.controls >= maxControls || s.controls > 0 && s.small+len(c.data) > maxSmall {
+		defer s.mu.Unlock()
+		return fmt.Errorf("%w: %d answers not taken", errProtocol, s.controls)
 	}
 	s.controls++
+	s.small += len(c.data)
 	s.reply(reply{kind: replyControl, control: c})
 	s.mu.Unlock()
 	s.rouse()

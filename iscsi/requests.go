@@ -1,6 +1,7 @@
 package iscsi
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"time"
@@ -34,13 +35,13 @@ func (s *session) nopOut(header *pdu.Header) error {
 		return nil
 	}
 	var failed error
-	s.inOrder(p.Immediate, p.CmdSN, func() {
+	err = s.inOrder(p.Immediate, p.CmdSN, len(data), func() {
 		c := &control{data: data, numbered: !p.Immediate}
 		r := pdu.NOPIn{LUN: p.LUN, InitiatorTaskTag: p.InitiatorTaskTag, TargetTransferTag: pdu.Reserved}
 		r.Encode(&c.header)
 		failed = s.control(c)
 	})
-	return failed
+	return cmp.Or(err, failed)
 }
 
 // pingData reads n bytes and returns the first keep of them.
@@ -73,7 +74,7 @@ func (s *session) textRequest(header *pdu.Header) error {
 	}
 	var failed error
 	bad := *header // it may be this request's turn only after others
-	s.inOrder(p.Immediate, p.CmdSN, func() {
+	err = s.inOrder(p.Immediate, p.CmdSN, len(data), func() {
 		r, answer, reason := s.text.request(&p, data, int(s.maxSend.Load()), s.answerText)
 		if reason != 0 {
 			if !p.Immediate {
@@ -88,7 +89,7 @@ func (s *session) textRequest(header *pdu.Header) error {
 		r.Encode(&c.header)
 		failed = s.control(c)
 	})
-	return failed
+	return cmp.Or(err, failed)
 }
 
 // answerText answers the keys that may be used in a normal session's full
@@ -128,7 +129,7 @@ func (s *session) logout(header *pdu.Header) error {
 	}
 	var ended error
 	bad := *header
-	s.inOrder(p.Immediate, p.CmdSN, func() {
+	err = s.inOrder(p.Immediate, p.CmdSN, 0, func() {
 		r := pdu.LogoutResponse{
 			InitiatorTaskTag: p.InitiatorTaskTag,
 			Time2Wait:        uint16(s.par.time2Wait), Time2Retain: uint16(s.par.time2Retain),
@@ -153,7 +154,7 @@ func (s *session) logout(header *pdu.Header) error {
 			s.awaitClose(c.sent)
 		}
 	})
-	return ended
+	return cmp.Or(err, ended)
 }
 
 // endNexus ends all commands and the nexus with them. The reader calls it; the

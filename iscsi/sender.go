@@ -89,6 +89,7 @@ func (x *sender) take() {
 			}
 		case replyControl:
 			s.controls--
+			s.small -= len(r.control.data)
 			if r.control.numbered {
 				s.active--
 			}

@@ -18,12 +18,13 @@ import (
 
 // Limits on one session that are not worth a setting.
 const (
-	maxImmediate = 8   // immediate commands that wait at a time
-	maxManaging  = 8   // task management functions at a time
-	maxControls  = 256 // answers that wait to be sent, other than those of commands
-	maxStrikes   = 64  // rejected PDUs before the connection is closed, of late:
-	strikeSpan   = 256 // within so many commands
-	maxDropped   = 256 // tags whose late Data-Out is thrown away silently
+	maxImmediate = 8         // immediate commands that wait at a time
+	maxManaging  = 8         // task management functions at a time
+	maxControls  = 256       // answers that wait to be sent, other than those of commands
+	maxSmall     = 256 << 10 // bytes of their data, and of data of requests that came early
+	maxStrikes   = 64        // rejected PDUs before the connection is closed, of late:
+	strikeSpan   = 256       // within so many commands
+	maxDropped   = 256       // tags whose late Data-Out is thrown away silently
 )
 
 // session is a session in full feature phase with its one connection (RFC 7143
@@ -102,6 +103,7 @@ type session struct {
 	nextTTT      uint32
 	replies      []reply
 	controls     int
+	small        int  // bytes of data, see maxSmall
 	sending      bool // somebody owns tx
 	handoff      bool // the writer is to take tx over
 	idle         []*command
@@ -125,6 +127,7 @@ type session struct {
 type heldRequest struct {
 	command *command
 	run     func() // for what is no command; nil for an aborted one
+	data    int    // bytes that run keeps
 }
 
 // errReplaced ends a session whose initiator port logged in again.
@@ -297,6 +300,7 @@ func (s *session) release() {
 				s.askFor(h.command)
 			}
 		case h.run != nil:
+			s.small -= h.data
 			s.mu.Unlock()
 			h.run()
 			s.mu.Lock()
@@ -306,27 +310,33 @@ func (s *session) release() {
 	}
 }
 
-// inOrder runs a numbered request that is no command in its turn. Immediate
-// ones run at once.
-func (s *session) inOrder(immediate bool, cmdSN uint32, run func()) {
+// inOrder runs a numbered request that is no command, with n bytes of data, in its
+// turn. Immediate ones run at once.
+func (s *session) inOrder(immediate bool, cmdSN uint32, n int, run func()) error {
 	if immediate {
 		run()
-		return
+		return nil
 	}
 	s.mu.Lock()
 	now, early := s.number(cmdSN)
+	if early && n > 0 && s.small+n > maxSmall {
+		s.mu.Unlock()
+		return fmt.Errorf("%w: more than %d bytes of data came early", errProtocol, maxSmall)
+	}
 	if early {
-		s.held[cmdSN] = heldRequest{run: run}
+		s.small += n
+		s.held[cmdSN] = heldRequest{run: run, data: n}
 	}
 	s.mu.Unlock()
 	if !now {
-		return
+		return nil
 	}
 	run()
 	s.mu.Lock()
 	s.release()
 	s.mu.Unlock()
 	s.pump()
+	return nil
 }
 
 // getCommand returns a command that is not in use; s.mu is held.
