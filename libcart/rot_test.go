@@ -351,14 +351,16 @@ func TestDamageInTheMiddleWithoutIndex(t *testing.T) {
 }
 
 func TestNewerVersionIsRefused(t *testing.T) {
-	for _, name := range []string{"meta", "data"} {
+	for _, name := range []string{"meta", "meta.copy", "data"} {
 		mem, _ := rotCartridge(t, true)
 		b := mem.Content(worldDir + "/" + name)
 		b[11] = 2
-		if name == "meta" {
-			sign(b)
-		} else {
+		if name == "data" {
 			sign(b[:4096])
+		} else {
+			sign(b)
+		}
+		if name != "meta" {
 			must(t, mem.SetContent(worldDir+"/meta", []byte("gone")))
 		}
 		must(t, mem.SetContent(worldDir+"/"+name, b))
