@@ -71,7 +71,7 @@ func TestMemoryOfManySessions(t *testing.T) {
 		"both":    {"InitialR2T", "No", "ImmediateData", "No", "FirstBurstLength", "65536"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := crowdWorld(t, func(o *iscsi.TargetOptions) { o.Limits.MaxCommands = 6 })
+			w := crowdWorld(t, func(o *iscsi.TargetOptions) { o.Limits.MaxCommands = 3 })
 			data := make([]byte, crowdBlock)
 			other := w.member(crowd)
 			before := heap()
@@ -129,7 +129,7 @@ func TestMemoryOfManySessions(t *testing.T) {
 						}
 					}
 					// And once more, with a large read among them.
-					for _, c := range []*iscsitest.Command{sink(data), read10(0, crowdBlock/ramBlock), sink(data)} {
+					for _, c := range []*iscsitest.Command{read10(0, crowdBlock/ramBlock), sink(data)} {
 						if err := s.Do(c); err != nil || c.Status != 0 {
 							t.Errorf("initiator %d: %v, %v", i, c, err)
 						}

@@ -120,6 +120,18 @@ func TestEveryPDUInEveryState(t *testing.T) {
 				s.Conn.Close()
 			}
 		}
+		// The peer is gone at once, with a reset, or in the middle of a header.
+		for n := range 4 {
+			s := w.fresh()
+			if err := reach(w, s); err != nil {
+				t.Fatal(name, err)
+			}
+			_ = s.SendRaw(make([]byte, 40*(n&1)))
+			if n < 2 {
+				_ = s.Conn.(*net.TCPConn).SetLinger(0)
+			}
+			s.Conn.Close()
+		}
 		w.good(good, write10(0, 1, data))
 		check(t, "after "+name, w.good(good, read10(0, 64)).Data, data)
 	}
