@@ -41,7 +41,10 @@ func rotCartridge(t *testing.T, closed bool) (*vfs.Memory, []int) {
 	write(20, 25)
 	must(t, c.Sync(t.Context()))
 	c.SetCodec(Zstd, false)
-	write(30, mark, 35, mark)
+	must(t, c.SetCipher(modelKey()))
+	write(30, mark)
+	must(t, c.SetCipher(nil))
+	write(35, mark)
 	must(t, c.Sync(t.Context()))
 	must(t, c.SetAttributes(0, []Attribute{{ID: 0x806, Format: 1, Value: []byte("x")}}))
 	if closed {
@@ -159,7 +162,7 @@ func payloads(data []byte) []bool {
 	}
 	var r format.Record
 	for off := int64(format.DataHeaderSize); format.DecodeRecord(&r, data[off:min(off+format.RecordSize, int64(len(data)))]) == nil; off += r.Size() {
-		for i := off + format.RecordSize + 8; i < off+r.Size()-8; i++ {
+		for i := off + format.RecordSize + int64(r.Aux) + 8; i < off+r.Size()-8; i++ {
 			in[i] = true
 		}
 	}
