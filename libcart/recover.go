@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 
-	"govtl/internal/vfs"
 	"govtl/libcart/internal/format"
 )
 
@@ -329,6 +328,9 @@ func (c *Cartridge) cutTail(p *partition, size int64) error {
 		return nil
 	}
 	if err := p.mend(size); err != nil {
+		if given := p.work.givenUp(); given != nil {
+			return given
+		}
 		c.unwritable(err)
 		return nil
 	}
@@ -342,7 +344,7 @@ func (c *Cartridge) cutTail(p *partition, size int64) error {
 func (p *partition) mend(size int64) error {
 	again := p.durable < p.end
 	if again {
-		if err := rewrite(p.data, p.durable, p.end); err != nil {
+		if err := p.rewrite(p.durable, p.end); err != nil {
 			return err
 		}
 	}
@@ -360,16 +362,19 @@ func (p *partition) mend(size int64) error {
 	return nil
 }
 
-// rewrite writes a part of a file over itself.
-func rewrite(f vfs.File, from, to int64) error {
+// rewrite writes a part of the data file over itself.
+func (p *partition) rewrite(from, to int64) error {
 	b := make([]byte, min(1<<20, to-from))
 	for from < to {
+		if err := p.work.givenUp(); err != nil {
+			return err
+		}
 		b = b[:min(int64(len(b)), to-from)]
-		n, err := f.ReadAt(b, from)
+		n, err := p.data.ReadAt(b, from)
 		if n == 0 {
 			return err
 		}
-		if _, err := f.WriteAt(b[:n], from); err != nil {
+		if _, err := p.data.WriteAt(b[:n], from); err != nil {
 			return err
 		}
 		from += int64(n)

@@ -19,10 +19,15 @@ func (w *work) to(n int64) error {
 		return nil
 	}
 	w.done.Store(w.base + n)
-	if w.ctx.Err() != nil {
-		return context.Cause(w.ctx)
+	return w.givenUp()
+}
+
+// givenUp returns why to stop, if there is a reason.
+func (w *work) givenUp() error {
+	if w == nil || w.ctx.Err() == nil {
+		return nil
 	}
-	return nil
+	return context.Cause(w.ctx)
 }
 
 // passed ends a stretch of n bytes.
