@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,9 +40,21 @@ func run(t *testing.T, env []string, name string, args ...string) (string, error
 	return string(out), err
 }
 
-// TestLibiscsiTools looks at the suite with iscsi-ls and iscsi-inq.
+// loopback6 is a free port of the IPv6 loopback address, empty when there is none.
+func loopback6(t *testing.T) string {
+	l, err := net.Listen("tcp6", "[::1]:0")
+	if err != nil {
+		t.Logf("this host has no IPv6: %v", err)
+		return ""
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// TestLibiscsiTools looks at the suite with iscsi-ls and iscsi-inq, over IPv6 where
+// there is any, and then with the programs that are for disks: they end, and harm nobody.
 func TestLibiscsiTools(t *testing.T) {
-	s := suite.Start(t, suite.Options{})
+	s := suite.Start(t, suite.Options{Listen: loopback6(t)})
 	out, err := run(t, nil, "iscsi-ls", "--show-luns", "iscsi://"+s.Addr)
 	if err != nil {
 		t.Fatalf("iscsi-ls: %v\n%s", err, out)
@@ -63,6 +76,29 @@ func TestLibiscsiTools(t *testing.T) {
 		}
 		if out, err := run(t, nil, "iscsi-inq", "-e", "1", "-c", "0x83", "iscsi://"+s.Addr+"/"+target(name)+"/0"); err != nil {
 			t.Errorf("iscsi-inq of page 83h, %s: %v\n%s", name, err, out)
+		}
+	}
+	s.Command(t, "11", "load", "VTL001L9")
+	before := s.Daemons(t)
+	for _, name := range []string{"library10", "drive11"} {
+		url := "iscsi://" + s.Addr + "/" + target(name) + "/0"
+		for _, args := range [][]string{{"iscsi-swp"}, {"iscsi-swp", "--swp", "on"}, {"iscsi-swp", "--swp", "off"}, {"iscsi-readcapacity16"}, {"iscsi-perf", "-t", "1"}} {
+			out, err := run(t, nil, args[0], append(args[1:], url)...)
+			var exit *exec.ExitError
+			if err != nil && (!errors.As(err, &exit) || exit.ExitCode() < 0) {
+				t.Errorf("%v %s: %v\n%s", args, name, err, out)
+			}
+		}
+		if out, err := run(t, nil, "iscsi-swp", url); err != nil || !strings.Contains(out, "SWP:0") {
+			t.Errorf("iscsi-swp %s: %v\n%s", name, err, out)
+		}
+		if out, err := run(t, nil, "iscsi-inq", url); err != nil || !strings.Contains(out, "Vendor:IBM") {
+			t.Errorf("iscsi-inq %s afterwards: %v\n%s", name, err, out)
+		}
+	}
+	for _, d := range before {
+		if !d.Alive() {
+			t.Errorf("%v is gone", d)
 		}
 	}
 }
