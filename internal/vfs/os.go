@@ -194,23 +194,29 @@ func (f osFile) Drop(off, n int64) { _ = unix.Fadvise(int(f.Fd()), off, n, unix.
 func (f osFile) Prefetch(off, n int64) { _ = unix.Fadvise(int(f.Fd()), off, n, unix.FADV_WILLNEED) }
 
 func (f osFile) Allocate(off, n int64) error {
-	err := unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, off, n)
-	if err == unix.EOPNOTSUPP || err == unix.ENOSYS {
-		return errors.ErrUnsupported
+	for {
+		switch err := unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, off, n); err {
+		case unix.EINTR: // tmpfs gives up for any signal, and the Go runtime sends itself many
+		case nil:
+			return nil
+		case unix.EOPNOTSUPP, unix.ENOSYS:
+			return errors.ErrUnsupported
+		default:
+			return &os.PathError{Op: "fallocate", Path: f.Name(), Err: err}
+		}
 	}
-	if err != nil {
-		return &os.PathError{Op: "fallocate", Path: f.Name(), Err: err}
-	}
-	return nil
 }
 
 func (f osFile) TryLock() error {
-	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if err == unix.EWOULDBLOCK {
-		return ErrLocked
+	for {
+		switch err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err {
+		case unix.EINTR:
+		case nil:
+			return nil
+		case unix.EWOULDBLOCK:
+			return ErrLocked
+		default:
+			return &os.PathError{Op: "flock", Path: f.Name(), Err: err}
+		}
 	}
-	if err != nil {
-		return &os.PathError{Op: "flock", Path: f.Name(), Err: err}
-	}
-	return nil
 }
