@@ -168,7 +168,7 @@ func (j *jukebox) startLibrary() {
 	j.must(err)
 	j.life = &life{}
 	o := smc.Options{
-		Personality: model, Serial: "JUKEBOX030", FS: vfs.Failing(j.state, j.life.rule), Dir: "/state",
+		Personality: model, Serial: "JUKEBOX030", FS: vfs.Failing(kept{j.state}, j.life.rule), Dir: "/state",
 		Configuration: smc.Configuration{Slots: 6, Mail: 1}, Drives: discReach{j, j.life},
 		Log: slog.New(slog.DiscardHandler), Patience: -1, Retry: 5 * time.Millisecond,
 	}
@@ -183,11 +183,11 @@ func (j *jukebox) startLibrary() {
 	j.must(j.changer.Audit(context.Background()))
 }
 
-// restartLibrary replaces a library that died, with all that it had written.
+// restartLibrary replaces a library that died, with all that it had written: what
+// it had not synced only the page cache has.
 func (j *jukebox) restartLibrary() {
 	j.life.dead.Store(true)
 	j.changer.Close()
-	j.state = j.state.Clone()
 	j.startLibrary()
 }
 

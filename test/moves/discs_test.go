@@ -160,7 +160,10 @@ func (j *jukebox) transport() string {
 	if invert && sidesOf(barcode) < 2 {
 		j.t.Fatalf("%s has one side, and was turned over", barcode)
 	}
-	if at := j.where()[barcode]; !j.life.dead.Load() && !j.anyDead() && (at.Element != to || at.inverted != (before[barcode].inverted != invert)) {
+	if j.life.dead.Load() || j.anyDead() {
+		return got
+	}
+	if at := j.where()[barcode]; at.Element != to || at.inverted != (before[barcode].inverted != invert) {
 		j.t.Fatalf("%s to %s, inverted %v: GOOD, and %s is in %s, side B up %v", from, to, invert, barcode, at.Element, at.inverted)
 	}
 	return got
@@ -215,10 +218,15 @@ func (j *jukebox) use(d *opticalDrive) {
 		}
 	}
 	if j.random.IntN(2) == 0 {
-		for who := range d.locked {
-			j.command(d.scsi, who, []byte{0x1E, 0, 0, 0, 0, 0})
-			delete(d.locked, who)
-		}
+		j.unlock(d)
+	}
+}
+
+// unlock has all initiators allow removal.
+func (j *jukebox) unlock(d *opticalDrive) {
+	for who := range d.locked {
+		j.command(d.scsi, who, []byte{0x1E, 0, 0, 0, 0, 0})
+		delete(d.locked, who)
 	}
 }
 
@@ -245,33 +253,26 @@ func TestDiscs(t *testing.T) {
 			t.Fatalf("HARDWARE ERROR %s", got)
 		}
 		outcomes[got]++
-		if j.life.dead.Load() {
-			j.restartLibrary()
-		} else {
-			j.life.left.Store(0)
-		}
+		// What is unsettled the library settles before initiators go on: they would
+		// see discs come and go.
+		j.revive()
 		for _, id := range opticalIDs {
-			d := j.drives[id]
 			for range 3 {
-				if !d.life.dead.Load() {
+				if d := j.drives[id]; !d.life.dead.Load() {
 					j.use(d)
 				}
 			}
-			if d.life.dead.Load() {
-				j.restartDrive(id)
-			} else {
+		}
+		for _, d := range j.drives {
+			if !d.life.dead.Load() {
 				d.life.left.Store(0)
 			}
 		}
+		j.revive()
 		if j.random.IntN(20) == 0 {
 			j.powerCut()
 			outcomes["power cut"]++
-		}
-		if got := sense(j.command(j.scsi, "a", []byte{0x07, 0, 0, 0, 0, 0})); got != "GOOD" {
-			t.Fatalf("INITIALIZE ELEMENT STATUS: %s", got)
-		}
-		if n := j.changer.Status().Unsettled; n != 0 {
-			t.Fatalf("%d moves are not settled", n)
+			j.revive()
 		}
 	}
 	t.Log(outcomes, "blocks written with", j.numbers, "numbers")
@@ -281,14 +282,34 @@ func TestDiscs(t *testing.T) {
 	j.readAll()
 }
 
+// revive starts again what has died, and has the library look around.
+func (j *jukebox) revive() {
+	j.t.Helper()
+	if j.life.dead.Load() {
+		j.restartLibrary()
+	} else {
+		j.life.left.Store(0)
+	}
+	for _, id := range opticalIDs {
+		if j.drives[id].life.dead.Load() {
+			j.restartDrive(id)
+		}
+	}
+	if got := sense(j.command(j.scsi, "a", []byte{0x07, 0, 0, 0, 0, 0})); got != "GOOD" {
+		j.t.Fatalf("INITIALIZE ELEMENT STATUS: %s", got)
+	}
+	if n := j.changer.Status().Unsettled; n != 0 {
+		j.t.Fatalf("%d moves are not settled", n)
+	}
+}
+
 // readAll loads each side of every disc into the first drive and verifies it.
 func (j *jukebox) readAll() {
 	j.t.Helper()
 	first := smc.Element{Type: smc.DataTransfer, Number: 1}
 	d := j.drives[opticalIDs[0]]
-	for who := range d.locked {
-		j.command(d.scsi, who, []byte{0x1E, 0, 0, 0, 0, 0})
-		delete(d.locked, who)
+	for _, each := range j.drives {
+		j.unlock(each)
 	}
 	to := func(from, to smc.Element, invert bool) {
 		j.t.Helper()
