@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"syscall"
 	"testing"
 
@@ -48,21 +50,25 @@ func rotten(t testing.TB, f *vfs.Memory, m Medium, closed bool) map[int64][]byte
 // TestRot flips bits of every file of a disc: what is read is what was written, or
 // it is refused, and what the image alone has lost is said by address.
 func TestRot(t *testing.T) {
-	for _, m := range crashMedia {
+	for _, m := range crashMedia[:4] {
 		for _, closed := range []bool{false, true} {
 			f := &vfs.Memory{}
 			has := rotten(t, f, m, closed)
 			r := rand.New(rand.NewPCG(7, 7))
+			known := slices.Sorted(maps.Keys(has))
 			for _, name := range []string{"/d.iso", "/d.iso" + SumsSuffix, "/d.iso" + Suffix} {
 				refused, read := 0, 0
 				for range rounds(30) {
 					g := f.Clone()
 					b := g.Content(name)
 					at := r.IntN(len(b))
-					if name == "/d.iso" && r.IntN(4) > 0 { // not in a gap
-						for lba := range has {
-							at = int(lba)*BlockSize + r.IntN(BlockSize)
-							break
+					if r.IntN(4) > 0 { // not in a gap
+						lba := int(known[r.IntN(len(known))])
+						switch name {
+						case "/d.iso":
+							at = lba*BlockSize + r.IntN(BlockSize)
+						case "/d.iso" + SumsSuffix:
+							at = min(sumsHeader+lba*sumSize+r.IntN(sumSize), len(b)-1)
 						}
 					}
 					b[at] ^= 1 << r.IntN(8)
