@@ -9,9 +9,16 @@ import (
 	"govtl/scsi"
 )
 
-// loadPatience is how long commands wait for a cartridge that is being opened.
-// After that the drive is becoming ready, and answers what needs no medium.
-const loadPatience = 2 * time.Second
+const (
+	// loadPatience is how long commands wait for a cartridge that is being opened.
+	// After that the drive is becoming ready, and answers what needs no medium.
+	loadPatience = 2 * time.Second
+
+	// littleWork is what the host is slow at, and not the cartridge long, in bytes
+	// of Opening.Progress; for that commands wait longer, morePatience times.
+	littleWork   = 16 << 20
+	morePatience = 10
+)
 
 // errBecoming says that a load goes on without the turn.
 var errBecoming = errors.New("ssc: becoming ready")
@@ -60,7 +67,7 @@ func (d *Drive) openBehind(g *libcart.Opening, then func(error)) error {
 		b.cart, b.err = g.Finish(ctx)
 		close(b.ended)
 	}()
-	if d.opensWithin(b) {
+	if d.opensInTime(b) {
 		cancel()
 		return d.threaded(b.cart, b.err)
 	}
@@ -84,10 +91,18 @@ func (d *Drive) openBehind(g *libcart.Opening, then func(error)) error {
 	return errBecoming
 }
 
-// opensWithin waits for as long as commands may wait, and says whether the
+// opensInTime waits for as long as commands may wait, and says whether the
 // cartridge is open by then, or cannot be opened.
-func (d *Drive) opensWithin(b *becoming) bool {
-	timer := time.NewTimer(d.loadPatience)
+func (d *Drive) opensInTime(b *becoming) bool {
+	if b.endsWithin(d.loadPatience) {
+		return true
+	}
+	_, work := b.opening.Progress()
+	return work < littleWork && b.endsWithin(morePatience*d.loadPatience)
+}
+
+func (b *becoming) endsWithin(t time.Duration) bool {
+	timer := time.NewTimer(t)
 	defer timer.Stop()
 	select {
 	case <-b.ended:
