@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -202,4 +203,35 @@ func (r *rig) told(t *testing.T, d linux.Device) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
+}
+
+// TestInitiatorSettings: two sessions of one initiator are two nexuses, more
+// connections than one are declined, a session may be bound to an interface, and who
+// looks for a name server here finds none.
+func TestInitiatorSettings(t *testing.T) {
+	r := newRig(t, suite.Options{Config: small})
+	linux.NewNode(t, r.Addr, driveName(11), "node.session.nr_sessions=2", "node.session.iscsi.MaxConnections=4")
+	linux.Run(t, "iscsiadm -m node -T %s -p %s --login", driveName(11), r.Addr)
+	if out := linux.Run(t, "iscsiadm -m session"); strings.Count(out, driveName(11)) != 2 {
+		t.Errorf("sessions:\n%s", out)
+	}
+	linux.Want(t, "what was negotiated", linux.Run(t, "iscsiadm -m session -P 2"), "MaxOutstandingR2T: 1", "InitialR2T: No", "ImmediateData: Yes")
+	linux.Run(t, "iscsiadm -m node -T %s -u", driveName(11))
+
+	linux.Run(t, "iscsiadm -m iface -I bound -o new")
+	linux.Run(t, "iscsiadm -m iface -I bound -o update -n iface.net_ifacename -v lo")
+	linux.Want(t, "discovery by an interface", linux.Run(t, "iscsiadm -m discovery -t sendtargets -I bound -p %s", r.Addr), driveName(11))
+	linux.Run(t, "iscsiadm -m node -I bound -T %s -p %s --login", driveName(11), r.Addr)
+	d := linux.Find(t, driveName(11))
+	linux.Run(t, "mtx -f %s load 1 0", r.changer.Generic)
+	r.ready(t, d)
+	s := newStream(d, 7)
+	s.start(t)
+	s.after(t, 2)
+	s.finish(t)
+	s.check(t, "by an interface")
+	linux.Run(t, "iscsiadm -m node -T %s -u", driveName(11))
+
+	linux.Refused(t, "iscsiadm -m discovery -t isns -p %s", r.Addr)
+	linux.Want(t, "discovery afterwards", linux.Run(t, "iscsiadm -m discovery -t sendtargets -p %s", r.Addr), driveName(11))
 }
