@@ -1,13 +1,16 @@
 package ssc
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/binary"
+	"slices"
 
 	"govtl/libcart"
 	"govtl/scsi"
+	"govtl/scsi/page"
 )
 
 // The formats of a key, SSC-4 table 156.
@@ -58,6 +61,65 @@ func (d *Drive) appendPublicKey(b []byte) ([]byte, error) {
 	return append(b, exponent[:]...), nil
 }
 
+// The types of a wrapped key descriptor.
+const (
+	wrappedFor    = 0x00 // device server identification: a designator of the drive
+	wrappedLength = 0x04 // how long the wrapped key is
+	wrappedLast   = wrappedLength
+)
+
+// A wrappedKeyDescriptor is one item of a wrapped key's label.
+type wrappedKeyDescriptor struct {
+	kind byte
+	at   int // where it begins in the label
+	data []byte
+}
+
+// parseKeyLabel takes apart the label of a wrapped key: descriptors of type, a
+// reserved byte, length (2 bytes) and data, by ascending type. at is where a label
+// that is none goes wrong.
+func parseKeyLabel(label []byte) (l []wrappedKeyDescriptor, at int, ok bool) {
+	for at < len(label) {
+		if len(label)-at < 4 {
+			return nil, at, false
+		}
+		n := int(binary.BigEndian.Uint16(label[at+2:]))
+		kind := label[at]
+		if kind > wrappedLast || len(l) > 0 && kind <= l[len(l)-1].kind {
+			return nil, at, false
+		}
+		if n > len(label)-at-4 {
+			return nil, at + 2, false
+		}
+		l = append(l, wrappedKeyDescriptor{kind, at, label[at+4 : at+4+n]})
+		at += 4 + n
+	}
+	return l, at, true
+}
+
+// checkKeyLabel refuses a label that is no list of descriptors, or whose
+// descriptors say that the key is for another drive or has another length than
+// wrapped has. offset is where the label begins in the parameter list.
+func (d *Drive) checkKeyLabel(label, wrapped []byte, offset int) error {
+	l, at, ok := parseKeyLabel(label)
+	if !ok {
+		return scsi.InvalidParameterAt(offset+at, -1).Because("the label is no list of wrapped key descriptors")
+	}
+	for _, x := range l {
+		switch x.kind {
+		case wrappedFor:
+			if !slices.ContainsFunc(d.unitDesignators(), func(own page.Designator) bool { return bytes.Equal(own.ID, x.data) }) {
+				return scsi.InvalidParameterAt(offset+x.at+4, -1).Because("the key was wrapped for another drive")
+			}
+		case wrappedLength:
+			if len(x.data) != 2 || int(binary.BigEndian.Uint16(x.data)) != len(wrapped) {
+				return scsi.InvalidParameterAt(offset+x.at+4, -1)
+			}
+		}
+	}
+	return nil
+}
+
 // unwrapKey takes the key out of a key field of format 02h, SSC-4 8.5.3.2.6:
 // parameter set, label, RSAES-OAEP with SHA-256 of the key under that label, and a
 // signature, which the drive knows nobody to have made: there must be none. offset
@@ -83,7 +145,7 @@ func (d *Drive) unwrapKey(field []byte, offset int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	wrappedAt := offset + at
+	labelAt, wrappedAt := offset+at-len(label), offset+at
 	wrapped, err := part()
 	if err != nil {
 		return nil, err
@@ -94,6 +156,9 @@ func (d *Drive) unwrapKey(field []byte, offset int) ([]byte, error) {
 	}
 	if len(signature) > 0 || at != len(field) {
 		return nil, scsi.InvalidParameterAt(offset+at-len(signature), -1)
+	}
+	if err := d.checkKeyLabel(label, wrapped, labelAt); err != nil {
+		return nil, err
 	}
 	k, err := d.wrappingKey()
 	if err != nil {

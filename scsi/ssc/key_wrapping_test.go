@@ -31,6 +31,23 @@ func setWrapped(field []byte, kads ...[]byte) []byte {
 	return p
 }
 
+// described is a wrapped key descriptor.
+func described(kind byte, data []byte) []byte {
+	return append([]byte{kind, 0, byte(len(data) >> 8), byte(len(data))}, data...)
+}
+
+// unitID is the drive's designator of a type, from its Device Identification page.
+func unitID(t *testing.T, r *rig, kind byte) []byte {
+	t.Helper()
+	for b := r.want(good, []byte{0x12, 1, 0x83, 0, 0xFF, 0})[4:]; len(b) > 0; b = b[4+b[3]:] {
+		if b[1] == kind {
+			return b[4 : 4+b[3]]
+		}
+	}
+	t.Fatalf("no designator of type %d", kind)
+	return nil
+}
+
 // TestWrappedKey: a key that comes wrapped with the drive's public key is the same
 // key as one in clear, and never comes out again.
 func TestWrappedKey(t *testing.T) {
@@ -48,7 +65,10 @@ func TestWrappedKey(t *testing.T) {
 		t.Fatalf("public key page of %d bytes: % X", len(p), p[:14])
 	}
 	public := &rsa.PublicKey{N: new(big.Int).SetBytes(p[14:270]), E: int(new(big.Int).SetBytes(p[270:]).Int64())}
-	label := []byte("who wrapped it, and for whom")
+	label := slices.Concat(
+		described(0, unitID(t, r, 3)), described(1, []byte("the key manager")),
+		described(2, []byte("of test one")), described(3, []byte("key one")), described(4, []byte{1, 0}),
+	)
 	wrapped, err := rsa.EncryptOAEP(sha256.New(), rand.Reader, public, keyOf(1), label)
 	if err != nil {
 		t.Fatal(err)
@@ -67,13 +87,36 @@ func TestWrappedKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	wrapWith := func(label []byte) []byte {
+		w, err := rsa.EncryptOAEP(sha256.New(), rand.Reader, public, keyOf(1), label)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return wrappedField(label, w, nil)
+	}
+	for name, label := range map[string][]byte{
+		"none": nil, "by serial": described(0, unitID(t, r, 1)), "for whoever can": described(3, []byte("key one")),
+	} {
+		page := setWrapped(wrapWith(label))
+		if x := r.do(spout(len(page)), page...); x.sense != nil {
+			t.Errorf("a label %s: %s", name, x)
+		}
+	}
 	otherSet := wrappedField(label, wrapped, nil)
 	otherSet[1] = 0x10
 	for name, field := range map[string][]byte{
 		"another label": wrappedField(nil, wrapped, nil), "a short key": wrappedField(nil, short, nil),
 		"a signature": wrappedField(label, wrapped, []byte("x")), "another parameter set": otherSet,
 		"something behind": append(wrappedField(label, wrapped, nil), 0), "nothing": nil,
-		"garbage": wrappedField(label, slices.Repeat([]byte{7}, 256), nil),
+		"garbage":              wrappedField(label, slices.Repeat([]byte{7}, 256), nil),
+		"free text":            wrapWith([]byte("who wrapped it, and for whom")),
+		"another drive":        wrapWith(described(0, []byte{0x50, 0, 0, 0, 0, 0, 0, 1})),
+		"another length":       wrapWith(described(4, []byte{0, 128})),
+		"a length of one byte": wrapWith(described(4, []byte{0})),
+		"an unknown type":      wrapWith(described(5, nil)),
+		"the wrong order":      wrapWith(slices.Concat(described(2, nil), described(1, nil))),
+		"one twice":            wrapWith(slices.Concat(described(1, nil), described(1, nil))),
+		"a cut descriptor":     wrapWith(described(1, []byte("the key manager"))[:8]),
 	} {
 		page := setWrapped(field)
 		if x := r.do(spout(len(page)), page...); x.sense == nil || x.sense.ASC != scsi.InvalidFieldInParameterList {
@@ -198,4 +241,28 @@ func encryptingModels(t *testing.T) (all []string) {
 		t.Fatalf("only %d models encrypt", len(all))
 	}
 	return all
+}
+
+// FuzzKeyLabel: no label makes the decoder panic, and one that it takes is the
+// descriptors that it found, end to end.
+func FuzzKeyLabel(f *testing.F) {
+	f.Add([]byte{})
+	f.Add(slices.Concat(described(0, make([]byte, 8)), described(4, []byte{1, 0})))
+	f.Add([]byte{1, 0, 0xFF, 0xFF, 1})
+	f.Fuzz(func(t *testing.T, label []byte) {
+		l, at, ok := parseKeyLabel(label)
+		if at < 0 || at > len(label) || ok != (at == len(label)) {
+			t.Fatalf("%t at %d of %d bytes", ok, at, len(label))
+		}
+		n := 0
+		for _, d := range l {
+			if d.at != n {
+				t.Fatalf("a descriptor at %d, not %d", d.at, n)
+			}
+			n += 4 + len(d.data)
+		}
+		if ok && n != len(label) {
+			t.Fatalf("descriptors of %d bytes in %d", n, len(label))
+		}
+	})
 }

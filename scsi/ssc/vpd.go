@@ -33,11 +33,7 @@ func (d *Drive) vpdPages(modes *page.Modes) (*page.VPDs, error) {
 	raw := func(code uint8, name, clause string, body []byte) { add(code, page.RawVPD(code, name, clause, body)) }
 
 	add(0x80, page.UnitSerialNumber(d.opt.Serial))
-	ids := []page.Designator{
-		page.T10Designator(p.Inquiry.Vendor, p.Inquiry.Product, d.opt.Serial),
-		page.NAADesignator(page.LogicalUnit, d.naa()),
-		page.RelativePortDesignator(1),
-	}
+	ids := append(d.unitDesignators(), page.RelativePortDesignator(1))
 	if d.opt.TargetName != "" {
 		ids = append(ids, page.NameDesignator(page.TargetDevice, d.opt.TargetName))
 	}
@@ -74,6 +70,15 @@ func (d *Drive) protectionDescriptors() []byte {
 		b = append(b, 0x07, byte(protectionCRC32C), guardLength, 0xC0, 0, 0, 0, 0)
 	}
 	return b
+}
+
+// unitDesignators are the designators of the drive's logical unit.
+func (d *Drive) unitDesignators() []page.Designator {
+	i := d.model.Inquiry
+	return []page.Designator{
+		page.T10Designator(i.Vendor, i.Product, d.opt.Serial),
+		page.NAADesignator(page.LogicalUnit, d.naa()),
+	}
 }
 
 // naa is the name of the logical unit: as configured, else locally assigned
