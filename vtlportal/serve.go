@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"govtl/bus"
@@ -29,7 +31,7 @@ type portal struct {
 	service *bus.Service
 	metrics *metricsServer
 	started time.Time
-	listen  string
+	listen  []string // iSCSI addresses
 }
 
 // serve runs the portal until a signal or an error.
@@ -51,10 +53,7 @@ func serve(f daemon.Flags, log *slog.Logger) error {
 		return daemon.WithHint(err, "another suite uses %s; --state DIR gives this one its own", p.paths.Run)
 	}
 	defer lock.Release()
-	p.listen = f.Listen
-	if p.listen == "" {
-		p.listen = suite.ListenAddress()
-	}
+	p.listen = suite.ListenAddresses(f.Listen)
 	p.targets = newRegistry(p.paths)
 	if err := p.targets.configure(suite); err != nil {
 		return err
@@ -105,15 +104,14 @@ func (p *portal) runBus(ctx context.Context, suite *config.Suite, ready func()) 
 	return p.service.Close()
 }
 
-// runDoor listens on the iSCSI address.
+// runDoor listens on the iSCSI addresses.
 func (p *portal) runDoor(ctx context.Context, ready func()) error {
-	l, err := net.Listen("tcp", p.listen)
+	listeners, err := listenAll(p.listen)
 	if err != nil {
-		return daemon.WithHint(fmt.Errorf("iSCSI address: %w", err), "--listen ADDR gives another address")
+		return err
 	}
-	p.log.Info("listening", "address", l.Addr().String())
 	served := make(chan error, 1)
-	go func() { served <- p.door.Serve(l) }()
+	go func() { served <- p.serveAll(listeners) }()
 	ready()
 	select {
 	case err := <-served:
@@ -129,8 +127,40 @@ func (p *portal) runDoor(ctx context.Context, ready func()) error {
 	return err
 }
 
+// listenAll listens on each of the addresses, or on none.
+func listenAll(addresses []string) (all []net.Listener, err error) {
+	for _, a := range addresses {
+		l, err := net.Listen("tcp", a)
+		if err != nil {
+			for _, l := range all {
+				l.Close()
+			}
+			return nil, daemon.WithHint(fmt.Errorf("iSCSI address: %w", err), "--listen ADDR gives another address")
+		}
+		all = append(all, l)
+	}
+	return all, nil
+}
+
+// serveAll serves the listeners until the door is shut, or one of them fails.
+func (p *portal) serveAll(all []net.Listener) error {
+	ended := make(chan error, len(all))
+	for _, l := range all {
+		p.log.Info("listening", "address", l.Addr().String())
+		go func() { ended <- p.door.Serve(l) }()
+	}
+	err := <-ended
+	for _, l := range all {
+		l.Close()
+	}
+	for range all[1:] {
+		<-ended
+	}
+	return err
+}
+
 // reload applies the configuration: which targets there are, and who may
-// discover them. The address stays until a restart.
+// discover them. The addresses stay until a restart.
 func (p *portal) reload(context.Context) error {
 	suite, err := p.load()
 	if err != nil {
@@ -147,8 +177,8 @@ func (p *portal) reload(context.Context) error {
 		return err
 	}
 	p.door.SetPolicy(policy)
-	if a := suite.ListenAddress(); p.flags.Listen == "" && a != p.listen {
-		p.log.Warn("the iSCSI address changes at the next start", "now", p.listen, "then", a)
+	if a := suite.ListenAddresses(p.flags.Listen); !slices.Equal(a, p.listen) {
+		p.log.Warn("the iSCSI addresses change at the next start", "now", strings.Join(p.listen, " "), "then", strings.Join(a, " "))
 	}
 	return nil
 }
@@ -157,7 +187,7 @@ func (p *portal) endpoints() error {
 	if err := bus.Handle(p.service, bus.PortalRegister(), func(_ context.Context, t bus.Target) (bus.RegisterReply, error) {
 		p.targets.register(t)
 		p.log.Info("target announced", "target", t.Name, "pid", t.PID)
-		return bus.RegisterReply{Listen: []string{p.listen}}, nil
+		return bus.RegisterReply{Listen: p.listen}, nil
 	}); err != nil {
 		return err
 	}
@@ -182,7 +212,7 @@ func (p *portal) endpoints() error {
 	}
 	return bus.Handle(p.service, bus.PortalStatus(), func(context.Context, bus.Empty) (bus.PortalStatusReply, error) {
 		return bus.PortalStatusReply{
-			Listen: []string{p.listen}, PID: os.Getpid(), Started: p.started.UTC().Format(time.RFC3339),
+			Listen: p.listen, PID: os.Getpid(), Started: p.started.UTC().Format(time.RFC3339),
 			Version: daemon.Version(), Targets: p.targets.list(), HandedOver: p.targets.handedOver.Load(),
 		}, nil
 	})

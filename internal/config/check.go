@@ -224,6 +224,17 @@ func (c *checker) listen() {
 	if err := CheckListen(address, c.suite); err != nil {
 		c.report(p, "%v", err)
 	}
+	seen := map[string]bool{c.suite.ListenAddress(): true}
+	for i, also := range c.suite.AlsoListen {
+		at := path{"also-listen", i}
+		if err := CheckListen(also, c.suite); err != nil {
+			c.report(at, "%v", err)
+		}
+		if seen[also] {
+			c.report(at, "%s is there twice", also)
+		}
+		seen[also] = true
+	}
 }
 
 // metrics checks the address of the metrics.
@@ -241,7 +252,7 @@ func (c *checker) metrics() {
 	if c.checks.Listen != "" {
 		iscsi = c.checks.Listen
 	}
-	if address == iscsi {
+	if address == iscsi || slices.Contains(c.suite.AlsoListen, address) {
 		c.report(p, "%s is the iSCSI address", address)
 	}
 }

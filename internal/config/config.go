@@ -12,6 +12,10 @@ type Suite struct {
 	// Listen is the iSCSI address of the suite; empty is 127.0.0.1:3260.
 	Listen string `yaml:"listen,omitempty"`
 
+	// AlsoListen are further iSCSI addresses: of other networks, or of IPv6 beside
+	// IPv4. Not used when a program is given an address by --listen.
+	AlsoListen []string `yaml:"also-listen,omitempty"`
+
 	// Announce is HOST:PORT under which initiators reach that address, when it is
 	// another one for them, as behind the published port of a container; empty:
 	// each is told the address that it is connected to.

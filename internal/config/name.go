@@ -24,6 +24,15 @@ func (s *Suite) ListenAddress() string {
 	return s.Listen
 }
 
+// ListenAddresses are the address of the suite and the further ones, in order.
+// instead, when it is not empty, takes the place of all of them.
+func (s *Suite) ListenAddresses(instead string) []string {
+	if instead != "" {
+		return []string{instead}
+	}
+	return append([]string{s.ListenAddress()}, s.AlsoListen...)
+}
+
 // Device is one library, drive or optical drive of the suite.
 type Device struct {
 	Kind   string // KindLibrary, KindDrive or KindOptical
