@@ -3,6 +3,7 @@ package iscsi_test
 import (
 	"context"
 	"errors"
+	"net"
 	"testing"
 	"time"
 
@@ -282,4 +283,33 @@ func TestSlowReader(t *testing.T) {
 		}
 		return true
 	})
+}
+
+// TestLogoutAndGone: an initiator that is gone before its logout can be answered
+// keeps nobody waiting.
+func TestLogoutAndGone(t *testing.T) {
+	w := newWorld(t)
+	s := w.login(iscsitest.Config{})
+	t.Cleanup(w.disk.open)
+	if err := s.Start(&iscsitest.Command{CDB: []byte{0xC1, 0, 0, 0, 0, 0}}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the device is busy", func() bool { return w.disk.begun() == 1 })
+	p := pdu.LogoutRequest{Immediate: true, Reason: pdu.LogoutCloseSession, InitiatorTaskTag: s.Tag(), CmdSN: s.CmdSN, ExpStatSN: s.ExpStatSN}
+	var h pdu.Header
+	p.Encode(&h)
+	if err := s.Send(&h, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the logout is under way", func() bool { return len(w.target.Sessions()) == 0 })
+	if err := s.Conn.(*net.TCPConn).SetLinger(0); err != nil {
+		t.Fatal(err)
+	}
+	s.Conn.Close()
+	w.disk.open()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // the timeout of a write is 30 s
+	defer cancel()
+	if err := w.target.Shutdown(ctx); err != nil {
+		t.Error(err)
+	}
 }

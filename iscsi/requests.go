@@ -183,6 +183,8 @@ func (s *session) awaitClose(sent chan struct{}) {
 	case <-sent:
 	case <-wait.C:
 		return
+	case <-s.failed: // the initiator did not wait for it
+		return
 	}
 	s.stream.closeWrite()
 	_ = s.conn.SetReadDeadline(time.Now().Add(min(s.target.opt.Timeouts.Write, 5*time.Second)))

@@ -72,9 +72,10 @@ type session struct {
 	bytesIn  atomic.Uint64
 	bytesOut atomic.Uint64
 
-	wake  chan struct{} // capacity 1: the writer has something to do
-	ended chan struct{} // closed when the reader has returned
-	done  chan struct{} // closed when no task is left and the nexus knows
+	wake   chan struct{} // capacity 1: the writer has something to do
+	failed chan struct{} // closed when the session is to end and its connection is closed
+	ended  chan struct{} // closed when the reader has returned
+	done   chan struct{} // closed when no task is left and the nexus knows
 
 	mu        sync.Mutex // guards what follows
 	quiet     *sync.Cond // submitted or filling went down
@@ -146,7 +147,7 @@ func newSession(t *Target, l *login) *session {
 		initiator: l.initiator, alias: l.alias, user: l.auth.user, isid: l.first.ISID, cid: l.first.CID,
 		remote: l.remote, local: addrPort(l.conn.LocalAddr()), since: time.Now(), par: l.answers.params,
 		maxTransfer: t.opt.Unit.MaxTransfer(),
-		wake:        make(chan struct{}, 1), ended: make(chan struct{}), done: make(chan struct{}),
+		wake:        make(chan struct{}, 1), failed: make(chan struct{}), ended: make(chan struct{}), done: make(chan struct{}),
 		tasks: map[uint32]*command{}, held: map[uint32]heldRequest{},
 		expCmdSN: l.first.CmdSN,
 	}
@@ -185,6 +186,7 @@ func (s *session) fail(err error) {
 	s.mu.Lock()
 	if s.err == nil {
 		s.err = err
+		close(s.failed)
 	}
 	s.closing = true
 	s.mu.Unlock()

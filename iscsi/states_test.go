@@ -85,7 +85,6 @@ func TestEveryPDUInEveryState(t *testing.T) {
 	w := newWorld(t, func(o *iscsi.TargetOptions) {
 		o.Log = slog.New(noPanics{slog.DiscardHandler, t})
 		o.Offers.Time2Wait, o.Offers.Time2Retain = -1, -1
-		o.Timeouts = iscsi.Timeouts{Login: time.Second, PDU: time.Second, Write: time.Second}
 		o.Limits.MaxPendingPerAddress, o.Limits.MaxPendingLogins = 200, 200
 	})
 	good := w.login(iscsitest.Config{Initiator: "iqn.2026-11.test.initiator:good", Timeout: 20 * time.Second})
@@ -104,7 +103,7 @@ func TestEveryPDUInEveryState(t *testing.T) {
 					}
 				}
 				s := w.fresh()
-				s.Config.Timeout = 5 * time.Second
+				s.Config.Timeout = 20 * time.Second
 				if err := reach(w, s); err != nil {
 					t.Fatal(name, err)
 				}
