@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -54,10 +56,18 @@ func run(args []string, stdout, stderr io.Writer) int {
 	fs.StringVar(&f.State, "state", "", "state `DIR` of the suite")
 	quiet := fs.BoolP("quiet", "q", false, "print nothing but errors")
 	fs.BoolP("verbose", "v", false, "accepted; what is made is always printed")
-	fs.StringP("debug", "D", "", "accepted and ignored")
-	fs.Lookup("debug").NoOptDefVal = "1"
+	fs.CountP("debug", "D", "accepted and ignored")
 	fs.Lookup("debug").Hidden = true
 	version := fs.BoolP("version", "V", false, "print the version and exit")
+	for i, a := range args { // -D9, as mhVTL's takes it
+		if a == "--" {
+			break
+		}
+		if digits, ok := strings.CutPrefix(a, "-D"); ok && strings.Trim(digits, "0123456789") == "" {
+			args = slices.Delete(slices.Clone(args), i, i+1)
+			break
+		}
+	}
 	err := fs.Parse(args)
 	switch {
 	case errors.Is(err, pflag.ErrHelp):

@@ -75,6 +75,7 @@ func (a *app) dispatch(ctx context.Context, words []string) error {
 		}
 	}
 	var begun []string
+	deepest := 0
 	for _, r := range table(s) {
 		args, rest, depth, ok := match(r.usage, words)
 		if ok {
@@ -83,6 +84,12 @@ func (a *app) dispatch(ctx context.Context, words []string) error {
 		}
 		if depth > 0 {
 			begun = append(begun, r.usage)
+			deepest = max(deepest, depth)
+		}
+	}
+	if deepest < 2 { // one word may be that of another kind of device
+		if hint := misplaced(s, words); hint != "" {
+			return daemon.WithHint(unknown(c.device, s, words, nil), "%s", hint)
 		}
 	}
 	return unknown(c.device, s, words, begun)
@@ -107,15 +114,45 @@ func unknown(d bus.Device, s scope, words, begun []string) error {
 	if s == suiteScope {
 		return daemon.WithHint(err, "'vtlcmd help' lists the commands; those of a device begin with its number")
 	}
-	kinds := map[scope]string{libraryScope: "a library", driveScope: "a drive", opticalScope: "an optical drive"}
-	for _, other := range []scope{libraryScope, driveScope, opticalScope} {
-		for _, r := range table(other) {
-			if _, _, _, ok := match(r.usage, words); ok && other != s {
-				return daemon.WithHint(err, "it is a command for %s", kinds[other])
+	return daemon.WithHint(err, "'vtlcmd help' lists the commands")
+}
+
+// misplaced says for whom the words are a command: for another device, for one
+// that was not named, or that was named in another place than in front.
+func misplaced(s scope, words []string) string {
+	kinds := []struct {
+		scope      scope
+		kind, word string
+	}{{libraryScope, "a library", "library"}, {driveScope, "a drive", "DRIVE"}, {opticalScope, "an optical drive", "DRIVE"}}
+	for i, w := range words {
+		if _, err := strconv.Atoi(w); err != nil || s != suiteScope {
+			continue
+		}
+		rest := slices.Delete(slices.Clone(words), i, i+1)
+		for _, k := range kinds {
+			if len(rest) > 0 && known(k.scope, rest) {
+				return fmt.Sprintf("the number stands in front: 'vtlcmd %s %s'", w, strings.Join(rest, " "))
 			}
 		}
 	}
-	return daemon.WithHint(err, "'vtlcmd help' lists the commands")
+	for _, k := range kinds {
+		if k.scope == s || !known(k.scope, words) {
+			continue
+		}
+		if s == suiteScope {
+			return fmt.Sprintf("it is a command for %s: 'vtlcmd %s %s'", k.kind, k.word, strings.Join(words, " "))
+		}
+		return "it is a command for " + k.kind
+	}
+	return ""
+}
+
+// known reports whether the words are a command of a scope.
+func known(s scope, words []string) bool {
+	return slices.ContainsFunc(table(s), func(r row) bool {
+		_, _, _, ok := match(r.usage, words)
+		return ok
+	})
 }
 
 // isDevice tells whether the words begin with a device.

@@ -228,7 +228,10 @@ func TestDoctorOnCartridges(t *testing.T) {
 		t.Errorf("%+v", by["cartridges 10"])
 	}
 	for i := range 9 {
-		write(t, filepath.Join(u.cartridge(fmt.Sprintf("BAD00%dL9", i)), "meta"), "junk", 0o600)
+		bad := u.cartridge(fmt.Sprintf("BAD00%dL9", i))
+		for _, name := range []string{"data", "meta", "meta.copy"} {
+			write(t, filepath.Join(bad, name), "junk", 0o600)
+		}
 	}
 	by = u.diagnosis()
 	u.expect(by, "cartridges 10", "BAD000L9: ", "")
@@ -275,7 +278,7 @@ func TestDoctorOnDaemons(t *testing.T) {
 	}
 	u.expect(u.diagnosis(), "drive 11", "TapeAlert: cleaning required", "'vtlcmd 11 TapeAlert 0'")
 	u.do("11", "TapeAlert", "0")
-	for _, name := range []string{"data", "meta"} {
+	for _, name := range []string{"data", "meta", "meta.copy"} {
 		write(t, filepath.Join(u.dir, "state/cartridges/10/VTL002L9", name), "junk", 0o600)
 	}
 	if out, err := u.command("11", "load", "VTL002L9").CombinedOutput(); err == nil {

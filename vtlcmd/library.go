@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -62,6 +63,9 @@ func mapEmpty(ctx context.Context, c *call) error {
 
 func mapLoad(ctx context.Context, c *call) error {
 	r, err := ask(ctx, c.app, quick, bus.LibraryMapLoad(c.device.ID), bus.MapLoadRequest{Barcode: c.args["BARCODE"]})
+	if errors.Is(err, bus.ErrNotFound) {
+		err = daemon.WithHint(err, "'mktape -l %d -m %s' makes one", c.device.ID, c.args["BARCODE"])
+	}
 	if err != nil {
 		return err
 	}
@@ -109,6 +113,9 @@ func element(words []string) (e string, rest []string, err error) {
 // move asks a library to move a volume and prints what it did.
 func (c *call) move(ctx context.Context, library bus.Device, m bus.MoveRequest) error {
 	r, err := ask(ctx, c.app, slow, bus.LibraryMove(library.ID), m)
+	if errors.Is(err, bus.ErrNotFound) {
+		err = daemon.WithHint(err, "slots and drives are named so: 'move slot 1 drive 2'; 'vtlcmd %d inventory' lists all", library.ID)
+	}
 	if err != nil {
 		return err
 	}

@@ -71,8 +71,9 @@ func TestLibraryWords(t *testing.T) {
 		{"10 open map", ok, "OK", ""},
 		{"10 load map", usage, "", "there is 'load map BARCODE'"},
 		{"10 load map VTL001L9", refused, "", "error: barcode already in library"},
-		{"10 load map 01234567890123456", refused, "", "error: no cartridge 01234567890123456"},
-		{"10 load map ../VTL001L9", refused, "", "error: no cartridge ../VTL001L9"},
+		{"10 load map 01234567890123456", refused, "", "error: barcode length too long"},
+		{"10 load map ../VTL001L9", refused, "", "error: Bad barcode"},
+		{"10 load map NONE01L9", refused, "", "hint: 'mktape -l 10 -m NONE01L9' makes one"},
 		{"10 close map", ok, "OK", ""},
 		{"10 close map", ok, "OK", ""},
 
@@ -82,7 +83,7 @@ func TestLibraryWords(t *testing.T) {
 		{"10 move slot 4 slot 5", refused, "", "not this one"},
 		{"10 move slot 3 slot 3", refused, "", "slot 3 holds VTL003L9"},
 		{"10 move slot 6 slot 5", refused, "", "slot 6 is empty"},
-		{"10 move slot 60 slot 5", refused, "", "there is no slot 60 (6 of them)"},
+		{"10 move slot 60 slot 5", refused, "", "there is no slot 60 (there are 6)"},
 		{"10 move NONE01L9 slot 5", refused, "", `"NONE01L9" is no element`},
 		{"10 move slot 3", usage, "", "move needs a source and a destination"},
 		{"10 move slot 3 drive 1", ok, "VTL003L9: slot 3 to drive 1", ""},
@@ -152,6 +153,12 @@ func TestLibraryWords(t *testing.T) {
 
 		// What is no word of a library.
 		{"10 delay load 1", usage, "", "it is a command for a drive"},
+		{"10 move 1 2", refused, "", "hint: slots and drives are named so: 'move slot 1 drive 2'"},
+		{"open map", usage, "", "hint: it is a command for a library: 'vtlcmd library open map'"},
+		{"unload", usage, "", "hint: it is a command for a drive: 'vtlcmd DRIVE unload'"},
+		{"load 11 VTL001L9", usage, "", "hint: the number stands in front: 'vtlcmd 11 load VTL001L9'"},
+		{"status 10", usage, "", "hint: the number stands in front: 'vtlcmd 10 status'"},
+		{"10 load VTL001L9", usage, "", "hint: it is a command for a drive"},
 		{"10 fly", usage, "", `"fly" is no command for library 10`},
 		{"10", usage, "", "no command for library 10"},
 		{"99 status", refused, "", "there is no library or drive 99"},
@@ -251,7 +258,7 @@ func TestWatch(t *testing.T) {
 		cmd.Process.Kill()
 		cmd.Wait()
 	})
-	limit := time.AfterFunc(60*time.Second, func() { cmd.Process.Kill() })
+	limit := time.AfterFunc(5*time.Minute, func() { cmd.Process.Kill() })
 	t.Cleanup(func() { limit.Stop() })
 	events := json.NewDecoder(out)
 	said := func(words, want string) {

@@ -57,6 +57,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	old := fs.BoolP("v", "v", false, "the same")
 	hideFlag(fs, "v")
 	help := fs.BoolP("help", "h", false, "print this text and exit")
+	if len(args) == 1 && args[0] == "-help" { // as mhVTL's takes it
+		args = []string{"--help"}
+	}
 	err := fs.Parse(args)
 	words := fs.Args()
 	switch {

@@ -237,7 +237,7 @@ func TestUpFromNothing(t *testing.T) {
 	}
 
 	// A cartridge that cannot be read is found by its name.
-	for _, name := range []string{"data", "meta"} {
+	for _, name := range []string{"data", "meta", "meta.copy"} {
 		if err := os.WriteFile(filepath.Join(u.dir, "state", "cartridges", "10", "VTL003L9", name), []byte("junk"), 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -13,21 +13,17 @@ import (
 
 // mapLoad puts a cartridge of a shelf, or a new one from the disk, into the MAP.
 func (l *library) mapLoad(ctx context.Context, r bus.MapLoadRequest) (bus.Element, error) {
+	if err := l.changer.MayLoadMap(r.Barcode); err != nil {
+		return bus.Element{}, coded(err)
+	}
 	v, ok := l.find(r.Barcode)
 	if !ok {
 		shelf := l.changer.Shelf()
 		i := slices.IndexFunc(shelf, func(s smc.Volume) bool { return s.Barcode == r.Barcode })
-		switch {
-		case i >= 0:
-			v = shelf[i] // the shelf knows where it is
-		case !l.changer.Status().DoorOpen:
-			return bus.Element{}, coded(smc.ErrMapNotOpened)
-		default:
+		if i < 0 {
 			return bus.Element{}, bus.Errorf(bus.CodeNotFound, "no cartridge %s in %s", r.Barcode, l.home)
 		}
-	}
-	if err := l.changer.MayLoadMap(v.Barcode); err != nil {
-		return bus.Element{}, coded(err)
+		v = shelf[i] // the shelf knows where it is
 	}
 	if err := l.takes(v); err != nil {
 		return bus.Element{}, bus.Errorf(bus.CodeRefused, "%v", err)

@@ -39,8 +39,15 @@ func (d Device) Main(args []string) int {
 	f.Bind(fs)
 	id := fs.IntP("queue", "q", -1, d.Noun+" `NUMBER`, in place of the argument")
 	about := fmt.Sprintf("usage: %s [options] NUMBER\n\nServes %s NUMBER of the configuration. Options:\n", d.Name, d.Kind)
-	if done, status := parse(fs, d.Name, about, args, os.Stdout, os.Stderr); done {
+	fifo := fs.StringP("fifo", "f", "", "")
+	fs.Lookup("fifo").Hidden = true
+	if done, status := parse(fs, d.Name, about, habits(args), os.Stdout, os.Stderr); done {
 		return status
+	}
+	if *fifo != "" {
+		daemon.Explain(os.Stderr, daemon.WithHint(errors.New("there are no reports to a named pipe"),
+			"'vtlcmd watch' tells what happens, 'vtlcmd events' what has happened"))
+		return Usage
 	}
 	if err := number(fs.Args(), d.Noun, id); err != nil {
 		return wrong(d.Name, err, os.Stderr)

@@ -23,6 +23,11 @@ func TestDevice(t *testing.T) {
 		{[]string{"-q", "11", "12"}, Usage, -1},
 		{[]string{"--", "-1"}, Usage, -1},
 		{[]string{"--nonsense", "11"}, Usage, -1},
+		{[]string{"-F", "-q11", "-v2"}, OK, 11},
+		{[]string{"-F", "-q", "11", "-v", "-d"}, OK, 11},
+		{[]string{"-v9", "-q12", "-F"}, OK, 12},
+		{[]string{"-q", "11", "-f", "/tmp/fifo"}, Usage, -1},
+		{[]string{"--", "-F"}, Usage, -1},
 		{[]string{"--help"}, OK, -1},
 		{[]string{"--version"}, OK, -1},
 	} {

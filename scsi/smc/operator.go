@@ -185,16 +185,16 @@ func (c *Changer) ParseElement(s string) (Element, error) {
 	if n, err := strconv.ParseUint(s, 0, 16); err == nil {
 		e, ok := l.element(ElementAddress(n))
 		if !ok {
-			return e, fmt.Errorf("smc: no element has the address %s", s)
+			return e, fmt.Errorf("no element has the address %s", s)
 		}
 		return e, nil
 	}
 	e, err := parseElement(s)
 	if err != nil {
-		return e, fmt.Errorf("smc: %q is no element (slot N, map N, drive N, picker N, an address) and no barcode in the library", s)
+		return e, fmt.Errorf("%q is no element (slot N, map N, drive N, picker N, an address) and no barcode in the library", s)
 	}
 	if !l.has(e) {
-		return e, fmt.Errorf("smc: there is no %s (%d of them)", e, l.count[e.Type])
+		return e, fmt.Errorf("there is no %s (there are %d)", e, l.count[e.Type])
 	}
 	return e, nil
 }
