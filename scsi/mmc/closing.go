@@ -78,7 +78,9 @@ func (d *Drive) closeTrackSession(t *scsi.Task) error {
 		return run(func() error { return d.disc.CloseTrack(number) })
 	case d.disc.Final():
 		return illegal(scsi.SessionFixationIncomplete)
-	case !d.disc.SessionOpen() && !(final && d.disc.ClosedSessions() > 0):
+	case !d.disc.SessionOpen() && (!final || d.disc.ClosedSessions() == 0 || d.closesByPage()):
+		// What page 05h says may be its default: nobody has asked to close for good
+		// who closes a session that is closed.
 		return illegal(scsi.SessionFixationIncomplete)
 	}
 	return run(func() error { return d.disc.CloseSession(final) })
@@ -98,11 +100,14 @@ func (d *Drive) closeTrack(run func(func() error) error, number int) error {
 	return run(func() error { return d.disc.CloseTrack(n) })
 }
 
+// closesByPage reports whether page 05h says what may follow a session.
+func (d *Drive) closesByPage() bool { return d.kind.Class == personality.ClassCD || d.isMinus() }
+
 // closesForGood says what closing a session by a function means for what may
 // follow: on CD and DVD-R page 05h decides, elsewhere the function.
 func (d *Drive) closesForGood(fn byte) (final, ok bool) {
 	switch {
-	case d.kind.Class == personality.ClassCD, d.isMinus():
+	case d.closesByPage():
 		return !d.nextSession(), fn == 2
 	case d.kind.Class == personality.ClassBD:
 		return fn == 6, fn == 2 || fn == 6
