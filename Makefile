@@ -120,9 +120,9 @@ packages: ## look at the packages; install, upgrade and remove the Debian one in
 	$(E2E) -timeout 15m ./test/packages/...
 
 .PHONY: software
-software: build ## Bacula and Amanda on the suite as docs/attach says, in the guest
+software: build ## Bacula, Amanda, tar, dump, xfsdump ... on the suite as docs/attach says, in the guest
 	scripts/deps software
-	$(E2E) -timeout 20m ./test/software
+	$(E2E) -timeout 40m ./test/software
 
 .PHONY: image
 image: ## the container image govtl, with podman (ENGINE=docker; BASE=local without a registry)

@@ -3,7 +3,9 @@
 package software
 
 import (
+	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -22,6 +24,11 @@ FileSet { Name = files; Include { Options { signature = SHA1 } File = /etc/bacul
 Messages { Name = Standard; console = all, !skipped; append = "/var/log/bacula/bacula.log" = all, !skipped }
 Pool { Name = Default; Pool Type = Backup; Recycle = yes }
 Pool { Name = Scratch; Pool Type = Backup }
+Pool { Name = Single; Pool Type = Backup; Maximum Volume Jobs = 1 }
+Pool { Name = Small; Pool Type = Backup }
+FileSet { Name = long; Include { Options { signature = SHA1 } File = /srv } }
+Job { Name = single; Type = Backup; Level = Full; Client = fd; FileSet = files; Storage = vtl10; Pool = Single; Messages = Standard }
+Job { Name = long; Type = Backup; Level = Full; Client = fd; FileSet = long; Storage = vtl10; Pool = Small; Messages = Standard }
 Job { Name = backup; Type = Backup; Level = Full; Client = fd; FileSet = files; Storage = vtl10; Pool = Default; Messages = Standard }
 Job { Name = restore; Type = Restore; Client = fd; FileSet = files; Storage = vtl10; Pool = Default; Messages = Standard; Where = /run/restored }
 `
@@ -40,11 +47,28 @@ func TestBacula(t *testing.T) {
 	write(t, "/etc/bacula/bconsole.conf", baculaConsole)
 	must(t, "install -d -o bacula -g bacula /run/bacula")
 	t.Run("btape", btape)
+	t.Run("fill", fill)
+	daemons(t)
 	t.Run("jobs", baculaJobs)
+	t.Run("single", baculaSingle)
+	t.Run("long", baculaLong)
+	must(t, "systemctl stop director bacula-fd bacula-sd")
+	must(t, "vtlcmd 11 unload; vtlcmd 12 unload; dumptape verify VTL001L9 && dumptape verify VTL002L9")
+	must(t, "for b in VTL001L9 VTL002L9; do dumptape extract $b --file 0 -o - | grep -aq 'BB02' || exit 1; done")
+}
+
+// daemons starts Bacula's three, with an empty catalog.
+func daemons(t *testing.T) {
+	t.Helper()
+	must(t, "sed s/XXX_DBNAME_XXX/bacula/ /usr/share/bacula-director/make_sqlite3_tables | runuser -u bacula -- sh >/run/tables 2>&1")
+	// The director's own unit comes after multi-user.target, which these tests are part of.
+	must(t, "systemctl start bacula-sd bacula-fd && systemd-run -q --unit=director --uid=bacula --gid=bacula bacula-dir -f -c /etc/bacula/bacula-dir.conf")
+	must(t, "for i in $(seq 120); do echo quit | timeout 10 bconsole -c /etc/bacula/bconsole.conf | grep -q '1000 OK' && exit 0; sleep 0.5; done; journalctl -u director -o cat; false")
 }
 
 // btape is Bacula's own test of a drive: records, files, positions, appending.
 func btape(t *testing.T) {
+	unload(t)
 	check := stanza(t, "bacula.md", "# mtx")
 	lines := strings.Split(strings.TrimSpace(check), "\n")
 	must(t, strings.TrimPrefix(lines[0], "# "))
@@ -62,7 +86,23 @@ func btape(t *testing.T) {
 	if said := regexp.MustCompile(`(?im)^.*(NOT correct|failed|error).*$`).FindAllString(out, -1); len(said) > 1 { // one says what there should not be
 		t.Errorf("btape says %q in\n%s", said, out)
 	}
-	must(t, "mtx -f /dev/tape/by-id/scsi-VTL0000010_0400 unload 1 0")
+	unload(t)
+}
+
+// fill is btape's test of the end of a tape: it fills the cartridge in slot 1, goes
+// on with the one in slot 2, and reads both. There are small ones for it.
+func fill(t *testing.T) {
+	unload(t)
+	exchange := func() {
+		for _, slots := range [][2]int{{1, 27}, {2, 28}} {
+			must(t, fmt.Sprintf("mtx -f /dev/tape/by-id/scsi-VTL0000010_0400 exchange %d %d", slots[0], slots[1]))
+		}
+	}
+	exchange()
+	defer exchange()
+	out := answer(t, "fill\nm\nquit\n", "runuser -u bacula -g tape -- btape -c /etc/bacula/bacula-sd.conf vtl11")
+	wantAll(t, "btape fill", out, "The last block of the first tape matches.", "The first block on the second tape matches.", "The last block on the second tape matches. Test succeeded.")
+	unload(t)
 }
 
 // console runs commands of bconsole and returns what it says.
@@ -74,10 +114,6 @@ func console(t *testing.T, commands ...string) string {
 // baculaJobs: what the page has its readers type, and then jobs: two backups, the
 // second behind the first, and a restore of the second.
 func baculaJobs(t *testing.T) {
-	must(t, "sed s/XXX_DBNAME_XXX/bacula/ /usr/share/bacula-director/make_sqlite3_tables | runuser -u bacula -- sh >/run/tables 2>&1")
-	// The director's own unit comes after multi-user.target, which these tests are part of.
-	must(t, "systemctl start bacula-sd bacula-fd && systemd-run -q --unit=director --uid=bacula --gid=bacula bacula-dir -f -c /etc/bacula/bacula-dir.conf")
-	must(t, "for i in $(seq 120); do echo quit | timeout 10 bconsole -c /etc/bacula/bconsole.conf | grep -q '1000 OK' && exit 0; sleep 0.5; done; journalctl -u director -o cat; false")
 	var typed []string
 	for line := range strings.Lines(stanza(t, "bacula.md", "* update")) {
 		typed = append(typed, strings.TrimPrefix(strings.TrimSpace(line), "* "))
@@ -97,7 +133,54 @@ func baculaJobs(t *testing.T) {
 	if got := must(t, "vtlcmd library inventory | grep -c 'VTL00[12]L9'"); got != "2" {
 		t.Errorf("the library has %s of the two cartridges", got)
 	}
-	must(t, "systemctl stop director bacula-fd bacula-sd")
-	must(t, "vtlcmd 11 unload; dumptape verify VTL001L9 && dumptape verify VTL002L9")
-	must(t, "for b in VTL001L9 VTL002L9; do dumptape extract $b --file 0 -o - | grep -aq 'BB02' || exit 1; done")
+}
+
+// volumes are the volumes of each job that a console reports as fine, in order.
+func volumes(t *testing.T, out string) (all []string) {
+	t.Helper()
+	for _, report := range strings.Split(out, "Build OS:")[1:] {
+		names := regexp.MustCompile(`Volume name\(s\): +(\S+)`).FindStringSubmatch(report)
+		if names == nil || !strings.Contains(report, "Termination:            Backup OK") {
+			t.Errorf("a backup failed:\n%s", report)
+			continue
+		}
+		all = append(all, names[1])
+	}
+	return all
+}
+
+// baculaSingle: a job for each volume, so that the library changes cartridges
+// before each; and each of them restored.
+func baculaSingle(t *testing.T) {
+	console(t, "label barcodes storage=vtl10 pool=Single drive=0 slots=3-5", "yes")
+	run := []string{"messages"}
+	for range 3 {
+		run = append(run, "run job=single yes", "wait")
+	}
+	out := console(t, append(run, "messages")...)
+	got := volumes(t, out)
+	slices.Sort(got)
+	if want := []string{"VTL003L9", "VTL004L9", "VTL005L9"}; !slices.Equal(got, want) {
+		t.Fatalf("jobs on %v, want %v:\n%s", got, want, out)
+	}
+}
+
+// baculaLong: a job that is longer than a cartridge goes on with the next, by
+// itself, and is restored from both.
+func baculaLong(t *testing.T) {
+	prepare(t, 0)
+	console(t, "label barcodes storage=vtl10 pool=Small drive=0 slots=22-24", "yes")
+	out := console(t, "messages", "run job=long yes", "wait", "messages")
+	got := volumes(t, out)
+	if len(got) != 1 || strings.Count(got[0], "|") != 1 {
+		t.Fatalf("a job on the volumes %q, want two:\n%s", got, out)
+	}
+	id := regexp.MustCompile(`Job queued. JobId=(\d+)`).FindStringSubmatch(out)
+	if id == nil {
+		t.Fatalf("no job:\n%s", out)
+	}
+	must(t, "rm -rf /run/restored")
+	out = console(t, "restore client=fd jobid="+id[1]+" all done yes", "wait", "messages")
+	wantAll(t, "restore", out, "Termination:            Restore OK")
+	same(t, "/srv", "/run/restored/srv")
 }

@@ -17,38 +17,51 @@ func TestMain(m *testing.M) {
 		Config: guest.Config{Memory: "2G", Initiator: true, Systemd: true,
 			Env: []string{"SYSTEMD_PAGER=cat", "SYSTEMD_COLORS=0", "SYSTEMD_URLIFY=0"}},
 		Tools: []string{"systemctl", "journalctl", "systemd-analyze", "systemd-sysusers", "udevadm", "iscsiadm", "mtx", "mt",
-			"mkfs.ext4", "bacula-sd", "bacula-dir", "bacula-fd", "bconsole", "btape", "sqlite3", "amtape", "amdump"},
+			"mkfs.ext4", "bacula-sd", "bacula-dir", "bacula-fd", "bconsole", "btape", "sqlite3", "amtape", "amdump",
+			"mkfs.xfs", "cpio", "dump", "restore", "xfsdump", "xfsrestore", "mbuffer", "dar"},
 		Install: "scripts/deps software",
 		Host: func(c *guest.Config) (func(), error) {
-			disk, err := makeDisk()
-			if err != nil {
-				return nil, err
+			var err error
+			for _, d := range disks {
+				name, e := d.make()
+				c.Disks, err = append(c.Disks, name), errors.Join(err, e)
 			}
-			c.Disks = []string{disk}
-			return func() { os.Remove(disk) }, nil
+			undo := func() {
+				for _, name := range c.Disks {
+					os.Remove(name)
+				}
+			}
+			return undo, err
 		},
 	}.Run(m))
 }
 
-// diskSize is that of the file system for the cartridges, in bytes: a tape test
-// writes more than the guest has memory.
-const diskSize = 16 << 30
+// disk is a file system in a file.
+type disk struct {
+	size int64 // in bytes
+	mkfs []string
+}
 
-// makeDisk makes a file system in a file, which becomes the guest's /dev/ubda.
-func makeDisk() (string, error) {
-	f, err := os.CreateTemp("", "vtl-software-*.ext4")
+// disks become the guest's /dev/ubda and so on: for the cartridges, of which a tape
+// test writes more than the guest has memory, and to be backed up.
+var disks = []disk{
+	{16 << 30, []string{"mkfs.ext4", "-q", "-E", "lazy_itable_init=1,lazy_journal_init=1"}},
+	{1 << 30, []string{"mkfs.ext4", "-q", "-E", "lazy_itable_init=1,lazy_journal_init=1"}},
+	{1 << 30, []string{"mkfs.xfs", "-q"}},
+}
+
+// make makes the file and returns its name, also when it failed.
+func (d disk) make() (string, error) {
+	f, err := os.CreateTemp("", "vtl-software-*.disk")
 	if err != nil {
 		return "", err
 	}
-	err = errors.Join(f.Truncate(diskSize), f.Close())
+	err = errors.Join(f.Truncate(d.size), f.Close())
 	if err == nil {
 		var out []byte
-		if out, err = exec.Command("mkfs.ext4", "-q", "-E", "lazy_itable_init=1,lazy_journal_init=1", f.Name()).CombinedOutput(); err != nil {
-			err = fmt.Errorf("mkfs.ext4: %w\n%s", err, out)
+		if out, err = exec.Command(d.mkfs[0], append(d.mkfs[1:], f.Name())...).CombinedOutput(); err != nil {
+			err = fmt.Errorf("%s: %w\n%s", d.mkfs[0], err, out)
 		}
-	}
-	if err != nil {
-		os.Remove(f.Name())
 	}
 	return f.Name(), err
 }

@@ -44,16 +44,26 @@ func answer(t *testing.T, input, command string) string {
 	return out
 }
 
-// attach brings the suite up with its default configuration, and its devices
-// under the names that the pages use.
+// attach brings the suite up with its default configuration and, in slots 22 to 30,
+// cartridges that are full soon; its devices are under the names that the pages use.
 func attach(t *testing.T) {
 	t.Helper()
 	if _, err := os.Stat("/dev/tape/by-id/scsi-VTL0000010_0400"); err == nil {
 		return
 	}
-	must(t, "PREFIX=/usr scripts/install install && systemd-sysusers && install -d -o vtl -g vtl -m 750 /var/lib/vtl && mount /dev/ubda /var/lib/vtl && chown vtl:vtl /var/lib/vtl && systemctl daemon-reload && systemctl start vtl.target")
+	must(t, "PREFIX=/usr scripts/install install && sed -i 's/.*CLN001CU.*/&\\n      - {barcodes: SML001L9-SML009L9, size-mib: 64}/' /etc/vtl/vtl.yaml && systemd-sysusers && install -d -o vtl -g vtl -m 750 /var/lib/vtl && mount /dev/ubda /var/lib/vtl && chown vtl:vtl /var/lib/vtl && systemctl daemon-reload && systemctl start vtl.target")
 	must(t, "vtlcmd attach")
 	must(t, "test -e /dev/tape/by-id/scsi-VTL0000010_0400 && test -e /dev/tape/by-id/scsi-VTL0000011-nst")
+}
+
+// unload puts the cartridge in the first drive, if there is one, back where it came
+// from.
+func unload(t *testing.T) {
+	t.Helper()
+	must(t, `changer=/dev/tape/by-id/scsi-VTL0000010_0400
+status=$(mtx -f $changer status) || exit 1
+slot=$(sed -n 's/^Data Transfer Element 0:Full (Storage Element \([0-9]*\) .*/\1/p' <<<"$status")
+test -z "$slot" || mtx -f $changer unload $slot 0`)
 }
 
 // stanzas are the indented blocks of a page, in their order.
