@@ -185,12 +185,12 @@ func (r *Relay) copy(to, from *net.TCPConn, count *atomic.Int64) {
 			if longest := r.pieces.Load(); longest > 0 {
 				piece = min(piece, 1+int(rand.Int64N(longest)))
 			}
+			if count != nil {
+				count.Add(int64(piece)) // who has got an answer to it finds it counted
+			}
 			_, werr := to.Write(rest[:piece])
 			broken = werr != nil
 			rest = rest[piece:]
-			if count != nil {
-				count.Add(int64(piece))
-			}
 		}
 		if err != nil {
 			return
