@@ -25,11 +25,17 @@ func TestRandomInitiators(t *testing.T) {
 	if err != nil {
 		rounds = 100
 	}
+	// Memory is so short that they wait for each other's.
+	disk := newRAMDisk(t, 32<<20/ramBlock)
+	disk.most = 64 << 10
 	w := newWorld(t, func(o *iscsi.TargetOptions) {
+		o.Unit = disk.server
 		o.Log = slog.New(noPanics{slog.DiscardHandler, t})
 		o.Limits.MaxCommands, o.Limits.SessionMemory = 8, 1<<20
+		o.Limits.MaxSessions, o.Limits.Memory = 4, 1<<20
 		o.Offers.Time2Wait, o.Offers.Time2Retain = -1, -1
 	})
+	w.disk = disk
 	stop := make(chan struct{})
 	var opener sync.WaitGroup
 	opener.Go(func() { // lets the commands go that wait
@@ -141,7 +147,7 @@ func randomPDU(r *rand.Rand, s *iscsitest.Session) (h pdu.Header, data []byte) {
 			p.Read, p.Final, p.ExpectedLength = true, true, uint32(r.IntN(1<<16))
 			copy(p.CDB[:], read10(r.IntN(100), r.IntN(64)).CDB)
 		default:
-			p.Write, p.ExpectedLength = true, uint32(r.IntN(6))*8192
+			p.Write, p.ExpectedLength = true, uint32(r.IntN(9))*8192
 			p.CDB[0] = 0xC3
 			data = make([]byte, min(int(p.ExpectedLength), r.IntN(2)*4096))
 		}

@@ -73,7 +73,7 @@ func (x *textExchange) request(p *pdu.TextRequest, data []byte, maxSend int,
 // unfinished makes the response one that the initiator has to go on from.
 func (x *textExchange) unfinished(r pdu.TextResponse) pdu.TextResponse {
 	x.count++
-	x.ttt = x.count&0x7FFFFFFF | 1
+	x.ttt = (x.count<<1 | 1) &^ (1 << 31)
 	r.TargetTransferTag = x.ttt
 	return r
 }
