@@ -258,13 +258,12 @@ const maxHealed = 16
 
 // heal gives the blocks of regions that a process left marked the checksums of
 // what they have now, whatever came of its last writes. blocks are those that the
-// image may have.
+// image may have. A region that cannot be read stays marked.
 func (s *blockSums) heal(image vfs.File, blocks int64) error {
 	if s.file == nil || allZero(s.header[sumsRegions:]) {
 		return nil
 	}
 	healed := 0
-	p, sums := make([]byte, 512*BlockSize), make([]byte, 512*sumSize)
 	for r := range int64(len(s.marked)) * 8 {
 		at, bit := r/8, byte(1)<<(r%8)
 		if s.header[sumsRegions+at]&bit == 0 {
@@ -273,36 +272,45 @@ func (s *blockSums) heal(image vfs.File, blocks int64) error {
 		if healed++; healed > maxHealed {
 			break
 		}
-		for lba := r * region; lba < min((r+1)*region, blocks); lba += 512 {
-			n, err := image.ReadAt(p, lba*BlockSize)
-			if err != nil && err != io.EOF {
-				return err
-			}
-			clear(p[n:])
-			if n, err = s.file.ReadAt(sums, sumsHeader+lba*sumSize); err != nil && err != io.EOF {
-				return err
-			}
-			clear(sums[n:])
-			for i := range 512 {
-				block, sum := p[i*BlockSize:][:BlockSize], sums[i*sumSize:][:sumSize]
-				if !allZero(sum) || !allZero(block) {
-					binary.LittleEndian.PutUint32(sum, sumOf(block))
-				}
-			}
-			if allZero(sums) {
-				continue
-			}
-			if _, err := s.file.WriteAt(sums, sumsHeader+lba*sumSize); err != nil {
-				return err
-			}
+		if s.healRegion(image, r*region, min((r+1)*region, blocks)) == nil {
+			s.marked[at] |= bit
 		}
-		s.marked[at] |= bit
 	}
 	s.changed = true
 	if err := errors.Join(image.Sync(), s.sync()); err != nil {
 		return err
 	}
 	return s.settled()
+}
+
+// healRegion does it from an address to another.
+func (s *blockSums) healRegion(image vfs.File, from, to int64) error {
+	const piece = 512 // blocks
+	p, sums := make([]byte, piece*BlockSize), make([]byte, piece*sumSize)
+	for lba := from; lba < to; lba += piece {
+		n, err := image.ReadAt(p, lba*BlockSize)
+		if err != nil && err != io.EOF {
+			return err
+		}
+		clear(p[n:])
+		if n, err = s.file.ReadAt(sums, sumsHeader+lba*sumSize); err != nil && err != io.EOF {
+			return err
+		}
+		clear(sums[n:])
+		for i := range piece {
+			block, sum := p[i*BlockSize:][:BlockSize], sums[i*sumSize:][:sumSize]
+			if !allZero(sum) || !allZero(block) {
+				binary.LittleEndian.PutUint32(sum, sumOf(block))
+			}
+		}
+		if allZero(sums) {
+			continue
+		}
+		if _, err := s.file.WriteAt(sums, sumsHeader+lba*sumSize); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // forget takes all checksums away, durably: before the blocks themselves go.

@@ -53,6 +53,32 @@ func TestSyncAfterKill(t *testing.T) {
 	}
 }
 
+// TestHeal: blocks that a killed drive was replacing have the checksums of what came
+// of it, once another drive has opened the disc.
+func TestHeal(t *testing.T) {
+	mem := &vfs.Memory{}
+	d := made(t, mem, dvdPlusW)
+	ok(t, mem.SyncDir("/"), d.SetFormat(Random, 512, 0, false), d.Write(0, blocks(0, 64), Mode{}), d.Sync(), d.Write(16, blocks(1, 16), Mode{}))
+	mem.Kill()
+	image := mem.Content("/d.iso") // as if the checksums of two blocks were not written yet
+	image[17*BlockSize]++
+	image[20*BlockSize]++
+	ok(t, mem.SetContent("/d.iso", image))
+	e := opened(t, mem)
+	p := make([]byte, BlockSize)
+	ok(t, e.Read(17, p), e.Close())
+	if !bytes.Equal(p, image[17*BlockSize:][:BlockSize]) {
+		t.Error("reads otherwise")
+	}
+	image[17*BlockSize]++
+	ok(t, mem.SetContent("/d.iso", image))
+	g := opened(t, mem)
+	if err := g.Read(17, p); !errors.Is(err, ErrDamaged) {
+		t.Errorf("a block that has changed since: %v", err)
+	}
+	ok(t, g.Read(20, p), g.Read(0, p))
+}
+
 // TestKilledAnywhere kills a drive before each of its changes while it closes,
 // writes, blanks; another drive opens the disc and syncs, and the power fails: what
 // the second drive had is there, and a closed session never reads as zeros.
