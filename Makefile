@@ -53,8 +53,8 @@ qemu: build ## the suite as the tape library of a virtual machine: QEMU's own iS
 	$(E2E) -timeout 8m ./test/qemu
 
 .PHONY: optical
-optical: build ## optical drives on a real Linux kernel: xorriso, growisofs, wodim, cdrskin, mount
-	$(E2E) -timeout 40m ./test/optical
+optical: build ## optical drives on a real Linux kernel: xorriso, growisofs, wodim, cdrskin, cdrdao, mount, ch
+	$(E2E) -timeout 60m ./test/optical
 
 .PHONY: optical-short
 optical-short: build
