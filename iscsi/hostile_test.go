@@ -470,11 +470,15 @@ func FuzzConnection(f *testing.F) {
 	asked.Encode(&w1)
 	f.Add(login(who+" InitialR2T=Yes ImmediateData=No", w1[:], s.Encode(&dataOut, nil, make([]byte, 512)), h[:]))
 	f.Add(login("InitiatorName=iqn.2026-11.t:x SessionType=Discovery", s.Encode(&pdu.Header{0x44, 0x80, 20: 255, 21: 255, 22: 255, 23: 255}, nil, []byte("SendTargets=All\x00"))))
+	disk := newRAMDisk(f, 32<<20/ramBlock)
+	disk.most = 64 << 10
 	w := newWorld(f, func(o *iscsi.TargetOptions) {
+		o.Unit = disk.server
 		o.Log = slog.New(noPanics{slog.DiscardHandler, f})
 		o.Offers.Time2Wait, o.Offers.Time2Retain = -1, -1
+		o.Limits.MaxSessions, o.Limits.Memory = 4, 1<<20
 	})
-	close(w.disk.gate) // no command waits for a test to let it go
+	close(disk.gate) // no command waits for a test to let it go
 	l := &scripts{conns: make(chan net.Conn), done: make(chan struct{})}
 	served := make(chan error)
 	go func() { served <- w.portal.Serve(l) }()
