@@ -111,7 +111,7 @@ type Limits struct {
 type Offers struct {
 	MaxRecvDataSegmentLength int  // bytes (1 MiB)
 	MaxBurstLength           int  // bytes (16776192)
-	FirstBurstLength         int  // bytes (16776192, the initiator's is smaller)
+	FirstBurstLength         int  // bytes (16776192; never more than a session's share of Limits.Memory)
 	MaxOutstandingR2T        int  // (8)
 	InitialR2T               bool // ask for InitialR2T=Yes
 	NoImmediateData          bool // answer ImmediateData=No
