@@ -153,3 +153,61 @@ func judge(s *iscsitest.Session) error {
 		}
 	}
 }
+
+// TestLogoutInEveryState: whatever is under way, a logout is answered, closes the
+// connection and leaves nothing behind (RFC 7143 11.14).
+func TestLogoutInEveryState(t *testing.T) {
+	w := newWorld(t)
+	t.Cleanup(w.disk.open)
+	send := func(s *iscsitest.Session, immediate bool, reason uint8, cmdSN uint32) {
+		t.Helper()
+		p := pdu.LogoutRequest{Immediate: immediate, Reason: reason, InitiatorTaskTag: 0x7777, CmdSN: cmdSN, ExpStatSN: s.ExpStatSN}
+		var h pdu.Header
+		p.Encode(&h)
+		if err := s.Send(&h, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, logout := range map[string]func(s *iscsitest.Session){
+		"immediate":         func(s *iscsitest.Session) { send(s, true, pdu.LogoutCloseSession, s.CmdSN) },
+		"numbered":          func(s *iscsitest.Session) { send(s, false, pdu.LogoutCloseSession, s.CmdSN) },
+		"of the connection": func(s *iscsitest.Session) { send(s, false, pdu.LogoutCloseConnection, s.CmdSN) },
+		"twice":             func(s *iscsitest.Session) { send(s, true, 0, s.CmdSN); send(s, true, 0, s.CmdSN) },
+		"before a number that is missing": func(s *iscsitest.Session) {
+			send(s, false, pdu.LogoutCloseSession, s.CmdSN+1)
+			p := pdu.NOPOut{InitiatorTaskTag: 0x8888, TargetTransferTag: pdu.Reserved, CmdSN: s.CmdSN, ExpStatSN: s.ExpStatSN}
+			var h pdu.Header
+			p.Encode(&h)
+			if err := s.Send(&h, nil, nil); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		for state, reach := range states {
+			switch state {
+			case "idle", "a command waits for its data", "a text goes on":
+			default:
+				continue // no session, or one that has logged out
+			}
+			s := w.fresh()
+			s.Config.Timeout = 20 * time.Second
+			if err := reach(w, s); err != nil {
+				t.Fatal(name, state, err)
+			}
+			logout(s)
+			f, err := s.Await(0x7777)
+			if err != nil {
+				t.Fatal(name, state, err)
+			}
+			if r, err := pdu.DecodeLogoutResponse(f.Header[:]); err != nil || r.Response != pdu.LogoutSuccess {
+				t.Errorf("%s, %s: %+v, %v", name, state, r, err)
+			}
+			closed(t, s)
+			s.Conn.Close()
+			eventually(t, "the session is gone", func() bool { return len(w.target.Sessions()) == 0 })
+		}
+	}
+	if ran := w.disk.ran(); ran != "" {
+		t.Errorf("written by commands without their data: % x", ran)
+	}
+}
