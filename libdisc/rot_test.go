@@ -178,3 +178,34 @@ func TestFullFileSystem(t *testing.T) {
 		}
 	}
 }
+
+// FuzzSums opens a disc with any file of checksums: it is refused, or each block
+// reads as it was written, or as damaged.
+func FuzzSums(f *testing.F) {
+	mem := &vfs.Memory{}
+	d := made(f, mem, Medium{Name: "small", Recording: Overwrite, Blocks: 32, Align: 16})
+	ok(f, d.SetFormat(Random, 32, 0, false), d.Write(0, blocks(0, 16), Mode{}), d.Close())
+	good := mem.Content("/d.iso" + SumsSuffix)
+	f.Add(good)
+	f.Add(good[:sumsHeader+10])
+	f.Add([]byte(sumsMagic))
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		g := mem.Clone()
+		ok(t, g.SetContent("/d.iso"+SumsSuffix, b))
+		d, err := Open("/d.iso", Options{FS: g})
+		if err != nil {
+			if !errors.Is(err, ErrDescription) {
+				t.Fatal(err)
+			}
+			return
+		}
+		p := make([]byte, BlockSize)
+		for lba := range int64(16) {
+			if err := d.Read(lba, p); err == nil && !bytes.Equal(p, blocks(lba, 1)) || err != nil && !errors.Is(err, ErrDamaged) {
+				t.Fatalf("block %d: %v", lba, err)
+			}
+		}
+		ok(t, d.Write(0, blocks(0, 16), Mode{}), d.Sync(), d.Read(0, p), d.Close())
+	})
+}
