@@ -4,7 +4,6 @@ package etc
 
 import (
 	"bufio"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 
+	"govtl/test/port"
 	"govtl/test/suite"
 )
 
@@ -42,12 +42,7 @@ func TestStart(t *testing.T) {
 func TestContainer(t *testing.T) {
 	bin := suite.Bin(t)
 	dir := t.TempDir()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().String()
-	listener.Close()
+	address := port.For(t)
 	entrypoint := func(args ...string) *exec.Cmd {
 		cmd := exec.CommandContext(t.Context(), "../packaging/entrypoint", args...)
 		cmd.Env = append(os.Environ(), "VTL_DIR="+dir, "VTL_EXAMPLES=.", "PATH="+bin+":"+os.Getenv("PATH"))

@@ -14,12 +14,13 @@ import (
 	"govtl/internal/buffer"
 	"govtl/iscsi/iscsitest"
 	"govtl/libcart"
+	"govtl/test/port"
 )
 
 // sick is a suite that does not run, with a state directory made by hand.
 func sick(t *testing.T, tail string) *ups {
 	t.Helper()
-	u := newUps(t, oneDrive+"listen: "+freeAddress(t)+"\n"+tail)
+	u := newUps(t, oneDrive+"listen: "+port.For(t)+"\n"+tail)
 	for _, dir := range []string{"state/cartridges/10", "state/run"} {
 		if err := os.MkdirAll(filepath.Join(u.dir, dir), 0o700); err != nil {
 			t.Fatal(err)
@@ -244,7 +245,7 @@ func TestDoctorOnCartridges(t *testing.T) {
 // TestDoctorOnDaemons looks at a suite that runs while its daemons are stopped,
 // one after the other, and at who is logged in.
 func TestDoctorOnDaemons(t *testing.T) {
-	metrics := freeAddress(t)
+	metrics := port.For(t)
 	u := newUps(t, oneDrive+"metrics: {listen: \""+metrics+"\"}\n")
 	u.start()
 	by := u.diagnosis()

@@ -18,18 +18,8 @@ import (
 
 	"govtl/bus"
 	"govtl/iscsi/iscsitest"
+	"govtl/test/port"
 )
-
-// freeAddress is one of the loopback's that nobody listens on.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
 
 // scraped are the lines of the metrics without comments.
 func scraped(t *testing.T, address, accept string) (lines []string, contentType string) {
@@ -64,7 +54,7 @@ func scraped(t *testing.T, address, accept string) (lines []string, contentType 
 
 // TestMetrics writes a tape and looks for it in the metrics of the one address.
 func TestMetrics(t *testing.T) {
-	address := freeAddress(t)
+	address := port.For(t)
 	u := newUps(t, oneDrive+"metrics: {listen: \""+address+"\"}\n")
 	u.start()
 	u.do("11", "load", "VTL001L9")
@@ -192,7 +182,7 @@ func (u *ups) metricsMove(address string) {
 		t.Errorf("an address that is taken: %v", err)
 	}
 	scraped(t, address, "") // as before
-	other := freeAddress(t)
+	other := port.For(t)
 	if err := configure("metrics: {listen: \"" + other + "\"}\n"); err != nil {
 		t.Error(err)
 	}

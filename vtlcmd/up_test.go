@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,6 +19,7 @@ import (
 
 	"govtl/bus"
 	"govtl/internal/config"
+	"govtl/test/port"
 )
 
 // programs is where the suite's programs are: VTL_BIN, or built once for all tests.
@@ -88,12 +88,7 @@ func (u *ups) forget() {
 // newUps makes the place for a suite on an address of its own.
 func newUps(t *testing.T, config string) *ups {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	u := &ups{t: t, bin: programs(t), dir: t.TempDir(), address: l.Addr().String()}
+	u := &ups{t: t, bin: programs(t), dir: t.TempDir(), address: port.For(t)}
 	if config != "" {
 		if err := os.WriteFile(filepath.Join(u.dir, "vtl.yaml"), []byte(config), 0o644); err != nil {
 			t.Fatal(err)

@@ -28,37 +28,25 @@ func TestListen(t *testing.T) {
 	if p.door, err = iscsi.NewPortal(iscsi.PortalOptions{Directory: p.targets, Route: p.targets}); err != nil {
 		t.Fatal(err)
 	}
+	var listeners []net.Listener
 	for _, ip := range []string{"127.0.0.1", "127.0.0.2", "::1"} {
-		l, err := net.Listen("tcp", net.JoinHostPort(ip, "0"))
+		all, err := listenAll([]string{net.JoinHostPort(ip, "0")})
 		if err != nil && ip == "::1" {
 			t.Logf("this host has no IPv6: %v", err)
 			continue
 		} else if err != nil {
 			t.Fatal(err)
 		}
-		p.listen = append(p.listen, l.Addr().String())
-		defer l.Close()
+		listeners = append(listeners, all...)
+		p.listen = append(p.listen, all[0].Addr().String())
 	}
-	// They are taken: nothing is listened on, and the address is named.
-	if err := p.runDoor(t.Context(), func() { t.Error("ready") }); err == nil || !strings.Contains(err.Error(), p.listen[0]) {
-		t.Errorf("addresses that are taken: %v", err)
-	}
-	// Free ones of the same hosts.
-	var free []net.Listener
-	for i, a := range p.listen {
-		host, _, _ := net.SplitHostPort(a)
-		l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		free, p.listen[i] = append(free, l), l.Addr().String()
-	}
-	for _, l := range free {
-		l.Close()
+	// One that is taken is named, and nothing is listened on.
+	if all, err := listenAll([]string{"127.0.0.3:0", p.listen[1]}); err == nil || !strings.Contains(err.Error(), p.listen[1]) {
+		t.Errorf("an address that is taken: %v, %v", all, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ready, ended := make(chan struct{}), make(chan error, 1)
-	go func() { ended <- p.runDoor(ctx, func() { close(ready) }) }()
+	go func() { ended <- p.runDoor(ctx, listeners, func() { close(ready) }) }()
 	select {
 	case <-ready:
 	case err := <-ended:

@@ -67,8 +67,14 @@ func serve(f daemon.Flags, log *slog.Logger) error {
 		return err
 	}
 	parts := []daemon.Part{{Name: "bus", Run: func(ctx context.Context, ready func()) error { return p.runBus(ctx, suite, ready) }}}
+	// Before the bus, which takes any port, and might take this one.
+	listeners, err := listenAll(p.listen)
+	if err != nil {
+		return err
+	}
 	p.metrics = newMetricsServer(p)
-	parts = append(parts, daemon.Part{Name: "metrics", Run: p.metrics.run(suite.Metrics.Listen)}, daemon.Part{Name: "portal", Run: p.runDoor})
+	parts = append(parts, daemon.Part{Name: "metrics", Run: p.metrics.run(suite.Metrics.Listen)},
+		daemon.Part{Name: "portal", Run: func(ctx context.Context, ready func()) error { return p.runDoor(ctx, listeners, ready) }})
 	return daemon.Run(context.Background(), daemon.Options{Name: "vtlportal", Log: log, Reload: p.reload}, parts...)
 }
 
@@ -104,12 +110,8 @@ func (p *portal) runBus(ctx context.Context, suite *config.Suite, ready func()) 
 	return p.service.Close()
 }
 
-// runDoor listens on the iSCSI addresses.
-func (p *portal) runDoor(ctx context.Context, ready func()) error {
-	listeners, err := listenAll(p.listen)
-	if err != nil {
-		return err
-	}
+// runDoor serves the iSCSI addresses.
+func (p *portal) runDoor(ctx context.Context, listeners []net.Listener, ready func()) error {
 	served := make(chan error, 1)
 	go func() { served <- p.serveAll(listeners) }()
 	ready()
@@ -120,7 +122,7 @@ func (p *portal) runDoor(ctx context.Context, ready func()) error {
 	}
 	stop, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	err = p.door.Shutdown(stop)
+	err := p.door.Shutdown(stop)
 	if serr := <-served; serr != nil && !errors.Is(serr, iscsi.ErrClosed) {
 		err = errors.Join(err, serr)
 	}

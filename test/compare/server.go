@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"govtl/test/port"
 )
 
 // server is a running target with a tape in its drive.
@@ -80,19 +81,9 @@ func (s *server) resident() int64 {
 	return 0
 }
 
-// freePort returns an address on the loopback interface that nobody uses.
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
-}
-
 // startSuite starts the suite as `vtlcmd up` makes it, and loads a tape.
 func startSuite(o options, dir string) (*server, error) {
-	addr, err := freePort()
+	addr, err := port.Free()
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +143,7 @@ func startTgtd(_ options, dir string) (*server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w (Debian: apt-get install tgt; or --peer none)", err)
 	}
-	addr, err := freePort()
+	addr, err := port.Free()
 	if err != nil {
 		return nil, err
 	}

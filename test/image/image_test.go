@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"govtl/iscsi/iscsitest"
+	"govtl/test/port"
 )
 
 // name is that of container, volume and, where the test runs as root, of the user
@@ -147,12 +148,7 @@ func do(t *testing.T, s *iscsitest.Session, commands ...*iscsitest.Command) {
 // new container finds it there. Nothing in it is root, inside or outside.
 func TestContainer(t *testing.T) {
 	e := newEngine(t)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().String()
-	listener.Close()
+	address := port.For(t)
 	t.Cleanup(func() {
 		_, _ = e.try("rm", "-f", "-t", "5", name)
 		_, _ = e.try("volume", "rm", "-f", name)

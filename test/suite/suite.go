@@ -8,17 +8,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"govtl/test/port"
 )
 
 // StopTime is what the suite has to end itself and its daemons after SIGTERM.
@@ -79,7 +79,7 @@ func New(t testing.TB, o Options) *Suite {
 		s.Dir = t.TempDir()
 	}
 	if s.Addr == "" {
-		s.Addr = freeAddress(t)
+		s.Addr = port.For(t)
 	}
 	s.Config, s.State = filepath.Join(s.Dir, "vtl.yaml"), filepath.Join(s.Dir, "state")
 	if o.Config != "" {
@@ -323,15 +323,4 @@ func Bin(t testing.TB) string {
 		}
 	}
 	return bin
-}
-
-// freeAddress finds a port of the loopback that nobody listens on.
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return "127.0.0.1:" + strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 }
