@@ -58,7 +58,7 @@ type Moved struct {
 func (Moved) event() string { return "moved" }
 
 func (e Moved) String() string {
-	return join(fmt.Sprintf("moved %s from %s to %s", e.Barcode, e.From, e.To), e.By)
+	return fmt.Sprintf("moved %s from %s to %s%s", e.Barcode, e.From, e.To, asked(e.By))
 }
 
 // MoveFailed: a library could not move a volume, and why.
@@ -73,11 +73,15 @@ type MoveFailed struct {
 func (MoveFailed) event() string { return "move-failed" }
 
 func (e MoveFailed) String() string {
-	by := ""
-	if e.By != "" {
-		by = ", asked by " + e.By
+	return join(strings.Join(strings.Fields(fmt.Sprintf("cannot move %s from %s to %s%s", e.Barcode, e.From, e.To, asked(e.By))), " "), e.Reason)
+}
+
+// asked says who asked, if that is known.
+func asked(by string) string {
+	if by == "" {
+		return ""
 	}
-	return join(strings.Join(strings.Fields(fmt.Sprintf("cannot move %s from %s to %s%s", e.Barcode, e.From, e.To, by)), " "), e.Reason)
+	return ", asked by " + by
 }
 
 // Door: the import/export door of a library was opened or closed.

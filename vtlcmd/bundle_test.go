@@ -100,7 +100,7 @@ func TestSupportBundleHasNoSecrets(t *testing.T) {
 		"loads-11.json":     {`"what": "loaded"`},
 		"cartridges.json":   {`"barcode": "VTL002L9"`, `"medium": "LTO9"`},
 		"state.txt":         {"VTL002L9/data"},
-		"events.txt":        {" library 10: moved VTL001L9 from slot 1 to drive 1: operator\n"},
+		"events.txt":        {" library 10: moved VTL001L9 from slot 1 to drive 1, asked by operator\n"},
 	} {
 		for _, w := range want {
 			if !strings.Contains(files[file], w) {

@@ -44,8 +44,8 @@ func TestEvents(t *testing.T) {
 	for _, want := range []string{
 		`^drive 11: started, pid \d+$`,
 		`^drive 11: ready: iqn\.2026-11\.local\.vtl:drive11$`,
-		`^library 10: moved VTL001L9 from slot 1 to drive 1: operator$`,
-		`^library 10: moved VTL001L9 from drive 1 to map 1: operator$`,
+		`^library 10: moved VTL001L9 from slot 1 to drive 1, asked by operator$`,
+		`^library 10: moved VTL001L9 from drive 1 to map 1, asked by operator$`,
 		`^drive 11: stopped`,
 		`^drive 11: started, pid \d+$`,
 		`^library 10: map opened$`,

@@ -295,7 +295,7 @@ func TestWatch(t *testing.T) {
 	for _, tc := range []struct{ words, want string }{
 		{"10 open map", "library 10: ...open..."},
 		{"10 close map", "library 10: ...close..."},
-		{"10 move slot 1 slot 6", "library 10: moved VTL001L9 from slot 1 to slot 6: operator"},
+		{"10 move slot 1 slot 6", "library 10: moved VTL001L9 from slot 1 to slot 6, asked by operator"},
 		{"10 move slot 5 slot 1", "library 10: ...slot 5 is empty..."},
 		{"10 move slot 2 drive 1", "drive 11: loaded VTL002L9..."},
 		{"11 unload", "drive 11: unloaded VTL002L9..."},
