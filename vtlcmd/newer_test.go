@@ -16,7 +16,8 @@ func TestNewerConfiguration(t *testing.T) {
 	text := strings.Replace(oneDrive, "version: 1", "version: 2", 1)
 	write(t, file, text, 0o644)
 	for _, line := range []string{
-		"vtlcmd status", "vtlcmd up", "vtlcmd doctor", "vtlcmd library add slot", "vtlcmd 11 load VTL001L9", "vtlportal", "vtllibrary 10", "vtltape 11",
+		"vtlcmd status", "vtlcmd up", "vtlcmd doctor", "vtlcmd library add slot", "vtlcmd 11 load VTL001L9", "vtlportal", "vtllibrary 10", "vtltape 11", "vtloptical 30",
+		"vtlcmd check", "mktape -l 10 -m DVD001 -t disc -d dvd-rw",
 		"mktape -l 10 -m VTL009L9", "dumptape VTL001L9",
 	} {
 		words := strings.Fields(line)

@@ -1,6 +1,8 @@
 package mmc
 
 import (
+	"errors"
+
 	"govtl/scsi"
 	"govtl/scsi/page"
 	"govtl/scsi/spc"
@@ -40,7 +42,7 @@ func (d *Drive) newCore() error {
 			return d.remember()
 		},
 	}
-	if d.Core, err = spc.New(cfg); err != nil && len(d.saved) > 0 {
+	if d.Core, err = spc.New(cfg); err != nil && len(d.saved) > 0 && !errors.Is(err, spc.ErrVersion) {
 		d.log.Error("the drive's saved state is lost", "err", err)
 		cfg.State = nil
 		d.Core, err = spc.New(cfg)

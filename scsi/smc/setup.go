@@ -2,6 +2,7 @@ package smc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/fnv"
 
@@ -124,6 +125,9 @@ func (c *Changer) setUp() error {
 		Save:                    c.store.writeDevice,
 	}
 	core, err := spc.New(cfg)
+	if errors.Is(err, spc.ErrVersion) {
+		return fmt.Errorf("%s: %w", c.store.path(spcName), err)
+	}
 	if err != nil {
 		c.log.Error("saved pages and reservations do not read back; going on without them", "err", err)
 		cfg.State = nil

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"govtl/internal/vfs"
+	"govtl/scsi/spc"
 )
 
 // TestNewerInventory: what a newer program has written is refused and left as it
@@ -44,5 +45,23 @@ func TestNewerInventory(t *testing.T) {
 		if after, err := f.ReadFile("/state/"+inventoryName, 1000); err != nil || string(after) != tc.file {
 			t.Errorf("%q became %q, %v", tc.file, after, err)
 		}
+	}
+}
+
+// TestNewerDevice: a library does not start without the pages and reservations
+// that a newer program has saved, and leaves them as they are.
+func TestNewerDevice(t *testing.T) {
+	l := newLibrary(t, "ibm-03584")
+	l.c.Close()
+	l.c = nil
+	newer := []byte(`{"version":2,"reservations":"of another kind"}`)
+	if err := vfs.ReplaceFile(l.opt.FS, "/state/"+spcName, newer, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := New(l.opt); !errors.Is(err, spc.ErrVersion) || !strings.Contains(err.Error(), "/state/"+spcName) {
+		t.Errorf("%v, %v", c, err)
+	}
+	if after, err := l.opt.FS.ReadFile("/state/"+spcName, 1000); err != nil || string(after) != string(newer) {
+		t.Errorf("it became %q, %v", after, err)
 	}
 }

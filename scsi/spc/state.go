@@ -10,6 +10,10 @@ import (
 // ErrState means that Config.State cannot be understood.
 var ErrState = errors.New("spc: saved state is damaged")
 
+// ErrVersion means that a newer program has saved Config.State: going on without
+// it would lose pages and reservations.
+var ErrVersion = errors.New("spc: saved state is of a newer version")
+
 // stateVersion is the version of the document that Save keeps.
 const stateVersion = 1
 
@@ -64,6 +68,9 @@ func (c *Core) restore(doc []byte) error {
 	var d document
 	if err := json.Unmarshal(doc, &d); err != nil {
 		return fmt.Errorf("%w: %w", ErrState, err)
+	}
+	if d.Version > stateVersion {
+		return fmt.Errorf("%w: %d, and this program knows %d", ErrVersion, d.Version, stateVersion)
 	}
 	if d.Version != stateVersion {
 		return fmt.Errorf("%w: version %d, not %d", ErrState, d.Version, stateVersion)

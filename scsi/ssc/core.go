@@ -2,6 +2,7 @@ package ssc
 
 import (
 	"encoding/json"
+	"errors"
 
 	"govtl/scsi"
 	"govtl/scsi/page"
@@ -51,7 +52,7 @@ func (d *Drive) newCore(saved json.RawMessage) error {
 		State:       saved, Save: d.saveCore,
 	}
 	core, err := spc.New(cfg)
-	if err != nil && len(saved) > 0 {
+	if err != nil && len(saved) > 0 && !errors.Is(err, spc.ErrVersion) {
 		d.log.Error("the drive's saved mode pages and reservations are lost", "err", err)
 		cfg.State = nil
 		core, err = spc.New(cfg)

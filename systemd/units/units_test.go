@@ -105,12 +105,20 @@ BindPaths=-"/root/tapes"
 // TestGenerateRefused: a configuration that is refused gives no unit, and the
 // reason.
 func TestGenerateRefused(t *testing.T) {
-	for _, text := range []string{"", "version: 1\n", strings.Replace(suiteText, "slots: 4", "slots: many", 1)} {
+	for _, text := range []string{"", "version: 1\n", strings.Replace(suiteText, "slots: 4", "slots: many", 1), strings.Replace(suiteText, "version: 1", "version: 2", 1)} {
 		dir := t.TempDir()
+		// apply would speak to systemd, and does not get so far.
+		var why *config.Error
+		if err := run(t.Context(), place(t, text), []string{"apply"}, nil); !errors.As(err, &why) {
+			t.Errorf("apply %q: %v", text, err)
+		}
 		err := run(t.Context(), place(t, text), []string{dir, dir, dir}, nil)
 		var refused *config.Error
 		if !errors.As(err, &refused) {
 			t.Errorf("%q: %v", text, err)
+		}
+		if newer := "version 2 is not known to this program"; strings.Contains(text, "version: 2") && !strings.Contains(err.Error(), newer) {
+			t.Errorf("%v; want %s", err, newer)
 		}
 		if got := listing(t, dir); got != "" {
 			t.Errorf("%q: it wrote\n%s", text, got)
