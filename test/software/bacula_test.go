@@ -100,9 +100,10 @@ func fill(t *testing.T) {
 	}
 	exchange()
 	defer exchange()
+	defer unload(t)
+	must(t, "mtx -f /dev/tape/by-id/scsi-VTL0000010_0400 load 1 0")
 	out := answer(t, "fill\nm\nquit\n", "runuser -u bacula -g tape -- btape -c /etc/bacula/bacula-sd.conf vtl11")
 	wantAll(t, "btape fill", out, "The last block of the first tape matches.", "The first block on the second tape matches.", "The last block on the second tape matches. Test succeeded.")
-	unload(t)
 }
 
 // console runs commands of bconsole and returns what it says.

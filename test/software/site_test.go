@@ -56,14 +56,16 @@ func attach(t *testing.T) {
 	must(t, "test -e /dev/tape/by-id/scsi-VTL0000010_0400 && test -e /dev/tape/by-id/scsi-VTL0000011-nst")
 }
 
-// unload puts the cartridge in the first drive, if there is one, back where it came
-// from.
+// unload puts what is in the first two drives, which the programs use, back where it
+// came from.
 func unload(t *testing.T) {
 	t.Helper()
 	must(t, `changer=/dev/tape/by-id/scsi-VTL0000010_0400
 status=$(mtx -f $changer status) || exit 1
-slot=$(sed -n 's/^Data Transfer Element 0:Full (Storage Element \([0-9]*\) .*/\1/p' <<<"$status")
-test -z "$slot" || mtx -f $changer unload $slot 0`)
+for drive in 0 1; do
+	slot=$(sed -n "s/^Data Transfer Element $drive:Full (Storage Element \([0-9]*\) .*/\1/p" <<<"$status")
+	test -z "$slot" || mtx -f $changer unload $slot $drive || exit 1
+done`)
 }
 
 // stanzas are the indented blocks of a page, in their order.
