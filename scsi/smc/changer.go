@@ -48,7 +48,7 @@ const patienceStep = 100 * time.Millisecond
 type Options struct {
 	Personality *personality.Library
 	Serial      string
-	NAA         [8]byte // zero: made from the serial number
+	NAA         [8]byte // logical unit name, for the models that have one
 
 	// Revision replaces the model's product revision level when it is not empty.
 	Revision string

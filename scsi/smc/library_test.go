@@ -47,7 +47,7 @@ func prepareLibrary(t *testing.T, model string, change ...func(*Options)) *libra
 	}
 	l := &library{t: t, bay: newBay(11, 12)}
 	l.opt = Options{
-		Personality: m, Serial: "VTL0000010", FS: &vfs.Memory{}, Dir: "/state", Drives: l.bay,
+		Personality: m, Serial: "VTL0000010", NAA: [8]byte{0x30, 1, 2, 3, 4, 5, 6, 7}, FS: &vfs.Memory{}, Dir: "/state", Drives: l.bay,
 		Configuration: Configuration{Slots: 8, Mail: 2, DriveElements: []DriveElement{testDrive(11), testDrive(12)}},
 		Log:           slog.New(slog.DiscardHandler),
 		DriveTimeout:  time.Minute, ProbeTimeout: time.Minute, Retry: 5 * time.Millisecond, Patience: -1,

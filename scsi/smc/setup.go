@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
 
 	"govtl/scsi"
 	"govtl/scsi/page"
@@ -28,14 +27,7 @@ var alertNames = map[int]string{
 
 // identity is what distinguishes this library from others of its model.
 func (c *Changer) identity() personality.Identity {
-	id := personality.Identity{Serial: c.opt.Serial, NAA: c.opt.NAA}
-	if id.NAA == [8]byte{} {
-		h := fnv.New64a()
-		h.Write([]byte(c.model.Inquiry.Vendor + "\x00" + c.model.Inquiry.Product + "\x00" + c.opt.Serial))
-		h.Sum(id.NAA[:0])
-		id.NAA[0] = 0x30 | id.NAA[0]&0x0F // locally assigned, SPC-4 7.8.6.6.4
-	}
-	return id
+	return personality.Identity{Serial: c.opt.Serial, NAA: c.opt.NAA}
 }
 
 // inquiry is the standard INQUIRY data of the model.

@@ -24,7 +24,7 @@ type Options struct {
 	Personality *personality.Drive // required
 
 	Serial     string // product serial number (VPD 80h, 83h; DVCID of the library)
-	NAA        uint64 // logical unit name, NAA format; 0: made from the serial number
+	NAA        uint64 // logical unit name, NAA format; 0: it has none
 	TargetName string // iSCSI name of the target, for VPD 83h
 
 	// LibrarySerial and Element are what VPD B3h and B4h say of the library

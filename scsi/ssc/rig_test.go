@@ -56,7 +56,7 @@ func newRig(t testing.TB, model string, change ...func(*Options)) *rig {
 		t.Fatal(err)
 	}
 	r := &rig{t: t, dir: "/cartridges", mem: &memory{}, fs: &vfs.Memory{}}
-	o := Options{Personality: p, FS: r.fs, Serial: "1068000001", TargetName: "iqn.2026-11.local.vtl:drive11", Memory: r.mem, MinFree: -1}
+	o := Options{Personality: p, FS: r.fs, Serial: "1068000001", NAA: 0x3001020304050607, TargetName: "iqn.2026-11.local.vtl:drive11", Memory: r.mem, MinFree: -1}
 	for _, f := range change {
 		f(&o)
 	}

@@ -2,7 +2,6 @@ package ssc
 
 import (
 	"encoding/binary"
-	"hash/fnv"
 	"strings"
 
 	"govtl/scsi/page"
@@ -75,21 +74,11 @@ func (d *Drive) protectionDescriptors() []byte {
 // unitDesignators are the designators of the drive's logical unit.
 func (d *Drive) unitDesignators() []page.Designator {
 	i := d.model.Inquiry
-	return []page.Designator{
-		page.T10Designator(i.Vendor, i.Product, d.opt.Serial),
-		page.NAADesignator(page.LogicalUnit, d.naa()),
-	}
-}
-
-// naa is the name of the logical unit: as configured, else locally assigned
-// (NAA 3h) and made from the serial number.
-func (d *Drive) naa() uint64 {
+	ids := []page.Designator{page.T10Designator(i.Vendor, i.Product, d.opt.Serial)}
 	if d.opt.NAA != 0 {
-		return d.opt.NAA
+		ids = append(ids, page.NAADesignator(page.LogicalUnit, d.opt.NAA))
 	}
-	h := fnv.New64a()
-	h.Write([]byte(d.model.Inquiry.Vendor + d.model.Inquiry.Product + d.opt.Serial))
-	return 0x3<<60 | h.Sum64()>>4
+	return ids
 }
 
 // rightJustified is s with leading zeros, or its last n characters.
