@@ -45,7 +45,7 @@ unit: build ## the tests that need nothing but Go
 
 .PHONY: e2e
 e2e: build ## the suite on a real Linux kernel: st, ch, sg, open-iscsi, tar, mtx, mt, sg3-utils
-	$(E2E) -timeout 8m ./etc ./internal/helptext ./internal/mhvtl ./test/guest ./test/initiators ./test/e2e
+	$(E2E) -timeout 15m ./etc ./internal/helptext ./internal/mhvtl ./test/guest ./test/initiators ./test/e2e
 
 .PHONY: qemu
 qemu: build ## the suite as the tape library of a virtual machine: QEMU's own iSCSI initiator
