@@ -278,15 +278,17 @@ func (t *Target) attend(conn net.Conn, first *FirstRequest) {
 	l := &login{conn: conn, remote: addrPort(conn.RemoteAddr()), policy: policy, target: t, log: t.log}
 	l.answers.offers = &t.opt.Offers
 	l.auth.policy = policy.CHAP
+	entered := sync.OnceFunc(func() { t.entered(l.remote.Addr()) })
 	l.admit = func(l *login) (tsih uint16, window int, refusal *loginError) {
 		s, refusal = t.admit(l)
 		if refusal != nil {
 			return 0, 0, refusal
 		}
+		entered() // before the initiator knows: it may begin another login at once
 		return s.tsih, int(s.window), nil
 	}
 	err := guard(t.log, func() error { return l.run(first) })
-	t.entered(l.remote.Addr())
+	entered()
 	if err != nil {
 		if t.noes.warn("login failed", "initiator", l.initiator, "remote", l.remote, "err", err) {
 			t.tell(SessionEvent{Kind: LoginRefused, Initiator: l.initiator, Address: fmt.Sprint(l.remote), Reason: err})
