@@ -3,7 +3,6 @@
 package software
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -47,7 +46,6 @@ func TestBacula(t *testing.T) {
 	write(t, "/etc/bacula/bconsole.conf", baculaConsole)
 	must(t, "install -d -o bacula -g bacula /run/bacula")
 	t.Run("btape", btape)
-	t.Run("fill", fill)
 	daemons(t)
 	t.Run("jobs", baculaJobs)
 	t.Run("single", baculaSingle)
@@ -87,23 +85,6 @@ func btape(t *testing.T) {
 		t.Errorf("btape says %q in\n%s", said, out)
 	}
 	unload(t)
-}
-
-// fill is btape's test of the end of a tape: it fills the cartridge in slot 1, goes
-// on with the one in slot 2, and reads both. There are small ones for it.
-func fill(t *testing.T) {
-	unload(t)
-	exchange := func() {
-		for _, slots := range [][2]int{{1, 27}, {2, 28}} {
-			must(t, fmt.Sprintf("mtx -f /dev/tape/by-id/scsi-VTL0000010_0400 exchange %d %d", slots[0], slots[1]))
-		}
-	}
-	exchange()
-	defer exchange()
-	defer unload(t)
-	must(t, "mtx -f /dev/tape/by-id/scsi-VTL0000010_0400 load 1 0")
-	out := answer(t, "fill\nm\nquit\n", "runuser -u bacula -g tape -- btape -c /etc/bacula/bacula-sd.conf vtl11")
-	wantAll(t, "btape fill", out, "The last block of the first tape matches.", "The first block on the second tape matches.", "The last block on the second tape matches. Test succeeded.")
 }
 
 // console runs commands of bconsole and returns what it says.
