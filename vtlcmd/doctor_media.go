@@ -112,7 +112,7 @@ func some(f finding, texts []string) []finding {
 // stranger names a file of a cartridge that does not belong to user: the drive
 // could not write it.
 func stranger(dir string, user int) string {
-	for _, name := range []string{"", "data", "index", "meta"} {
+	for _, name := range []string{"", "data", "index", "meta", "meta.copy"} {
 		path := filepath.Join(dir, name)
 		if fi, err := os.Lstat(path); err == nil && owner(fi) != user {
 			return fmt.Sprintf("%s belongs to user %d, and the suite's state to user %d", strings.TrimSuffix(path, "/"), owner(fi), user)
