@@ -46,8 +46,10 @@ func (l *library) gate(ctx context.Context) (open func(), err error) {
 	}
 	for _, home := range slices.Compact(homes) {
 		f, err := shut(ctx, vfs.OS{}, home)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // a library that never ran: no cartridge can come from there
+		if errors.Is(err, fs.ErrNotExist) || home != l.home && errors.Is(err, fs.ErrPermission) {
+			// A library that never ran, or a home that is closed to this one, as below
+			// /home where units may enter their own only: none can be had from there.
+			continue
 		}
 		if err != nil {
 			open()
@@ -58,12 +60,15 @@ func (l *library) gate(ctx context.Context) (open func(), err error) {
 	return open, nil
 }
 
-// shut locks the gate of one home. In a home that cannot be written to the
-// directory itself is locked.
+// shut locks the gate of one home. In a home that cannot be written to it is the
+// gate that is there, or else the directory itself.
 func shut(ctx context.Context, files vfs.FS, home string) (vfs.File, error) {
-	f, err := files.OpenFile(filepath.Join(home, gateName), os.O_RDWR|os.O_CREATE, 0o660)
+	gate := filepath.Join(home, gateName)
+	f, err := files.OpenFile(gate, os.O_RDWR|os.O_CREATE, 0o660)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		f, err = files.OpenFile(home, os.O_RDONLY, 0)
+		if f, err = files.OpenFile(gate, os.O_RDONLY, 0); err != nil {
+			f, err = files.OpenFile(home, os.O_RDONLY, 0)
+		}
 	}
 	if err != nil {
 		return nil, err
