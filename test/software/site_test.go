@@ -57,14 +57,17 @@ func attach(t *testing.T) {
 }
 
 // unload puts what is in the first two drives, which the programs use, back where it
-// came from.
+// came from. Bacula locks a drive whose cartridge it has mounted, and leaves it so
+// when it is stopped.
 func unload(t *testing.T) {
 	t.Helper()
 	must(t, `changer=/dev/tape/by-id/scsi-VTL0000010_0400
 status=$(mtx -f $changer status) || exit 1
 for drive in 0 1; do
 	slot=$(sed -n "s/^Data Transfer Element $drive:Full (Storage Element \([0-9]*\) .*/\1/p" <<<"$status")
-	test -z "$slot" || mtx -f $changer unload $slot $drive || exit 1
+	test -z "$slot" && continue
+	mt -f /dev/tape/by-id/scsi-VTL000001$((drive+1))-nst unlock
+	mtx -f $changer unload $slot $drive || exit 1
 done`)
 }
 
