@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -49,14 +47,8 @@ func TestJukeboxWords(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(home, "PUT001.iso"), make([]byte, 100_000), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	place := []string{"--config", filepath.Join(u.dir, "vtl.yaml"), "--state", filepath.Join(u.dir, "state")}
 	const ok, refused, usage = exitOK, exitRefused, exitUsage
-	for _, tc := range []struct {
-		words  string
-		exit   int
-		stdout string // exactly; "..." is any text
-		stderr string // in it
-	}{
+	u.types([]typed{
 		{"30 move slot 1 drive 1", ok, "DVD001: slot 1 to drive 1", ""},
 		{"31 status", ok, "...library 30, drive element 1...DVD+R, blank...DVD001...", ""},
 		{"30 move DVD002 drive 1", refused, "", "drive 1 holds DVD001"},
@@ -102,14 +94,7 @@ func TestJukeboxWords(t *testing.T) {
 		{"add drive cd-recorder", ok, "optical 1, serial VTL0000001", ""},
 		{"remove drive 1", ok, "OK", ""},
 		{"doctor", ok, "...cartridges 30...", ""},
-	} {
-		var stdout, stderr bytes.Buffer
-		status := run(t.Context(), slices.Concat(place, strings.Fields(tc.words)), &stdout, &stderr)
-		if status != tc.exit || !fits(strings.TrimSuffix(stdout.String(), "\n"), tc.stdout) || !strings.Contains(stderr.String(), tc.stderr) {
-			t.Errorf("vtlcmd %s: status %d, want %d\nstdout %q\n  want %q\nstderr %q\n  want %q",
-				tc.words, status, tc.exit, stdout.String(), tc.stdout, stderr.String(), tc.stderr)
-		}
-	}
+	})
 
 	// The drive, then the library end without warning: the disc is where it was.
 	u.do("30", "move", "DVD001", "drive", "1")
@@ -119,13 +104,12 @@ func TestJukeboxWords(t *testing.T) {
 			t.Fatal(err)
 		}
 		for limit := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) { // nothing tells of its return
-			var stdout, stderr bytes.Buffer
-			run(t.Context(), slices.Concat(place, []string{"30", "status"}), &stdout, &stderr)
-			if now := u.daemons()[name]; now != 0 && now != pid && strings.Contains(stdout.String(), "DVD001 loaded") {
+			out, _ := u.command("30", "status").CombinedOutput()
+			if now := u.daemons()[name]; now != 0 && now != pid && strings.Contains(string(out), "DVD001 loaded") {
 				break
 			}
 			if time.Now().After(limit) {
-				t.Fatalf("%s was ended: %s %s", name, &stdout, &stderr)
+				t.Fatalf("%s was ended: %s", name, out)
 			}
 		}
 	}

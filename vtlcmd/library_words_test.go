@@ -55,14 +55,8 @@ func newHooked(t *testing.T) (u *ups, noted string) {
 // libraries know them, at a real one: what it prints and how it exits.
 func TestLibraryWords(t *testing.T) {
 	u, noted := newHooked(t)
-	place := []string{"--config", filepath.Join(u.dir, "vtl.yaml"), "--state", filepath.Join(u.dir, "state")}
 	const ok, refused, usage = exitOK, exitRefused, exitUsage
-	for _, tc := range []struct {
-		words  string
-		exit   int
-		stdout string // exactly; "..." is any text
-		stderr string // in it
-	}{
+	u.types([]typed{
 		// The import/export door.
 		{"10 list map", ok, "Contents:", ""},
 		{"10 empty map", refused, "", "error: Can't empty map while MAP is closed"},
@@ -162,22 +156,7 @@ func TestLibraryWords(t *testing.T) {
 		{"10 fly", usage, "", `"fly" is no command for library 10`},
 		{"10", usage, "", "no command for library 10"},
 		{"99 status", refused, "", "there is no library or drive 99"},
-	} {
-		args := strings.Fields(tc.words)
-		if tc.exit == ok && !changes(args) { // the same again, as JSON
-			var stdout, stderr bytes.Buffer
-			status := run(t.Context(), slices.Concat(place, []string{"--json"}, args), &stdout, &stderr)
-			if status != ok || !json.Valid(stdout.Bytes()) {
-				t.Errorf("%s --json: status %d, %q, %q", tc.words, status, &stdout, &stderr)
-			}
-		}
-		var stdout, stderr bytes.Buffer
-		status := run(t.Context(), slices.Concat(place, args), &stdout, &stderr)
-		if status != tc.exit || !fits(strings.TrimSuffix(stdout.String(), "\n"), tc.stdout) || !strings.Contains(stderr.String(), tc.stderr) {
-			t.Errorf("vtlcmd %s: status %d, want %d\nstdout %q\n  want %q\nstderr %q\n  want %q",
-				tc.words, status, tc.exit, stdout.String(), tc.stdout, stderr.String(), tc.stderr)
-		}
-	}
+	})
 	// What the hook was told, in the words of mhVTL.
 	b, err := os.ReadFile(noted)
 	if err != nil {
@@ -213,6 +192,37 @@ func TestLibraryWords(t *testing.T) {
 		}
 		if time.Now().After(limit) {
 			t.Fatalf("after its restart: %v\n%s", err, out)
+		}
+	}
+}
+
+// typed is a command, and what it prints and how it exits.
+type typed struct {
+	words  string
+	exit   int
+	stdout string // exactly; "..." is any text
+	stderr string // in it
+}
+
+// types types commands one after the other. Those that change nothing are typed
+// again, with --json.
+func (u *ups) types(all []typed) {
+	u.t.Helper()
+	place := []string{"--config", filepath.Join(u.dir, "vtl.yaml"), "--state", filepath.Join(u.dir, "state")}
+	for _, tc := range all {
+		args := strings.Fields(tc.words)
+		if tc.exit == exitOK && !changes(args) {
+			var stdout, stderr bytes.Buffer
+			status := run(u.t.Context(), slices.Concat(place, []string{"--json"}, args), &stdout, &stderr)
+			if status != exitOK || !json.Valid(stdout.Bytes()) {
+				u.t.Errorf("%s --json: status %d, %q, %q", tc.words, status, &stdout, &stderr)
+			}
+		}
+		var stdout, stderr bytes.Buffer
+		status := run(u.t.Context(), slices.Concat(place, args), &stdout, &stderr)
+		if status != tc.exit || !fits(strings.TrimSuffix(stdout.String(), "\n"), tc.stdout) || !strings.Contains(stderr.String(), tc.stderr) {
+			u.t.Errorf("vtlcmd %s: status %d, want %d\nstdout %q\n  want %q\nstderr %q\n  want %q",
+				tc.words, status, tc.exit, stdout.String(), tc.stdout, stderr.String(), tc.stderr)
 		}
 	}
 }

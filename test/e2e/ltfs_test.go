@@ -27,15 +27,6 @@ var generations = []struct {
 	{"hp-ultrium-6-scsi", "LTF016L6", nil},
 }
 
-// sgUnit is a drive behind the kernel's sg driver.
-type sgUnit struct{ *linux.Generic }
-
-// Do implements ltfs.Unit.
-func (u sgUnit) Do(cdb, out []byte, in int) (ltfs.Reply, error) {
-	c, err := u.Command(cdb, out, in)
-	return ltfs.Reply{Status: c.Status, Sense: c.Sense, In: c.In, Residual: c.Residual}, err
-}
-
 // TestLTFS has LTFS's sequence of commands go through the kernel's sg driver to a
 // drive of each generation: mkltfs, mount, write with protection, append-only,
 // unmount, mount by coherency data, fill to the end, check.
@@ -57,7 +48,7 @@ func TestLTFS(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer u.Close()
-			if err := ltfs.Story(sgUnit{u}, g.methods...); err != nil {
+			if err := ltfs.Story(u, g.methods...); err != nil {
 				t.Fatal(err)
 			}
 			linux.Run(t, "mtx -f %s unload %d %d", r.changer.Generic, i+1, i)

@@ -5,20 +5,15 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strings"
+
+	"govtl/test/linux"
 )
 
-// Reply is what comes back from a command.
-type Reply struct {
-	Status   byte // 0 GOOD, 2 CHECK CONDITION, 18h RESERVATION CONFLICT
-	Sense    []byte
-	In       []byte
-	Residual int // of the data asked for, in bytes
-}
-
-// Unit carries out commands for one initiator.
+// Unit carries out commands for one initiator: *linux.Generic behind the kernel, or
+// InProcess.
 type Unit interface {
-	// Do sends a command with Data-Out, or one that asks for so many bytes.
-	Do(cdb, out []byte, in int) (Reply, error)
+	// Command sends a command with Data-Out, or one that asks for so many bytes.
+	Command(cdb, out []byte, in int) (linux.Completion, error)
 }
 
 // Condition is sense data as LTFS reads it: fixed format, whatever byte 0 says.
@@ -76,7 +71,7 @@ func (d *Drive) refused(what string, cdb, out []byte, in int, codes string) erro
 // try sends a command and checks what LTFS relies on of every reply: fixed format
 // sense data, and a residual that says what INFORMATION says.
 func (d *Drive) try(cdb, out []byte, in int) ([]byte, Condition, error) {
-	r, err := d.unit.Do(cdb, out, in)
+	r, err := d.unit.Command(cdb, out, in)
 	if err != nil {
 		return nil, Condition{}, err
 	}

@@ -1,51 +1,16 @@
 package ltfs_test
 
 import (
-	"bytes"
 	"context"
 	"testing"
 	"time"
 
-	"govtl/internal/buffer"
 	"govtl/internal/vfs"
 	"govtl/libcart"
-	"govtl/scsi"
 	"govtl/scsi/personality"
 	"govtl/scsi/ssc"
 	"govtl/test/ltfs"
 )
-
-// unit is a drive in this process, and one initiator.
-type unit struct {
-	unit  scsi.LogicalUnit
-	nexus *scsi.Nexus
-}
-
-type ended chan struct{}
-
-func (e ended) Finished(*scsi.Task) { close(e) }
-
-// Do implements ltfs.Unit.
-func (u unit) Do(cdb, out []byte, in int) (r ltfs.Reply, err error) {
-	e := make(ended)
-	t := &scsi.Task{Nexus: u.nexus, CDB: append(bytes.Clone(cdb), make([]byte, 16-len(cdb))...), Transport: e, ExpectedIn: uint64(in), ExpectedOut: uint64(len(out))}
-	if len(out) > 0 {
-		t.Out = buffer.Default.Get(len(out))
-		copy(t.Out.B, out)
-	}
-	u.unit.Submit(t)
-	<-e
-	for _, b := range t.In {
-		r.In = append(r.In, b.B...)
-	}
-	t.DropIn()
-	r.Status, r.In = byte(t.Status), r.In[:min(len(r.In), in)]
-	r.Residual = in - len(r.In)
-	if t.Sense != nil {
-		r.Sense = t.Sense.AppendFixed(nil)
-	}
-	return r, nil
-}
 
 // TestStory tells the story of a volume on each generation of drive that LTFS
 // knows, with a cartridge as small as people make them.
@@ -79,9 +44,7 @@ func TestStory(t *testing.T) {
 			if err := d.Insert(context.Background(), "/lib/LTF001", "LTF001", "1"); err != nil {
 				t.Fatal(err)
 			}
-			n := &scsi.Nexus{InitiatorName: "iqn.2026-11.test:host", TargetName: "iqn.2026-11.test:drive", RelativePort: 1}
-			d.Unit().Attach(n)
-			if err := ltfs.Story(unit{d.Unit(), n}, methods...); err != nil {
+			if err := ltfs.Story(ltfs.InProcess(d.Unit()), methods...); err != nil {
 				t.Fatal(err)
 			}
 		})

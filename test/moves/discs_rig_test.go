@@ -2,7 +2,6 @@ package moves
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -217,28 +216,15 @@ type discReach struct {
 	life *life
 }
 
-// call calls a drive. A dead library sends nothing; a dead drive does not
-// answer, whether or not it did something before it died.
+// call calls a drive.
 func (x discReach) call(id int, f func(*opticalDrive) error) error {
 	x.j.mu.Lock()
 	d := x.j.drives[id]
 	x.j.mu.Unlock()
-	if !x.life.step() || d.life.dead.Load() {
-		return smc.ErrUnreachable
-	}
-	err := f(d)
-	if !x.life.step() || d.life.dead.Load() {
-		return smc.ErrUnreachable
-	}
-	for _, m := range []struct{ from, to error }{
+	return x.life.call(d.life, func() error { return f(d) }, []refusal{
 		{mmc.ErrPrevented, smc.ErrRemovalPrevented}, {mmc.ErrBusy, smc.ErrRemovalPrevented}, {mmc.ErrEmpty, smc.ErrDriveEmpty},
 		{mmc.ErrFull, smc.ErrDriveFull}, {mmc.ErrIncompatible, smc.ErrIncompatible}, {mmc.ErrMemory, smc.ErrVolume}, {mmc.ErrRefused, smc.ErrVolume},
-	} {
-		if errors.Is(err, m.from) {
-			return fmt.Errorf("%w: %w", m.to, err)
-		}
-	}
-	return err
+	})
 }
 
 // Insert implements smc.Drives.

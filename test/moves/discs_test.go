@@ -317,20 +317,11 @@ func (j *jukebox) readAll() {
 			j.t.Fatalf("%s to %s: %s", from, to, got)
 		}
 	}
-	free := func() smc.Element {
-		for _, e := range j.changer.Inventory() {
-			if e.Element.Type == smc.Storage && e.Volume == nil {
-				return e.Element
-			}
-		}
-		j.t.Fatal("no free slot")
-		return smc.Element{}
-	}
 	for _, b := range j.barcodes {
 		for range sidesOf(b) {
 			for other, e := range j.where() {
 				if e.Element == first && other != b {
-					to(first, free(), false)
+					to(first, freeSlot(j.t, j.changer), false)
 				}
 			}
 			if e := j.where()[b]; e.Element != first {
@@ -341,7 +332,7 @@ func (j *jukebox) readAll() {
 			}
 			image := d.unit.Status().File
 			j.verify(d, image)
-			slot := free()
+			slot := freeSlot(j.t, j.changer)
 			to(first, slot, sidesOf(b) == 2)
 		}
 	}

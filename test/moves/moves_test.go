@@ -226,24 +226,27 @@ func (r *rig) use(d *drive, barcode string) {
 	r.write(d, barcode)
 }
 
+// freeSlot is a storage element with nothing in it.
+func freeSlot(t *testing.T, c *smc.Changer) smc.Element {
+	t.Helper()
+	for _, e := range c.Inventory() {
+		if e.Element.Type == smc.Storage && e.Volume == nil {
+			return e.Element
+		}
+	}
+	t.Fatal("no free slot")
+	return smc.Element{}
+}
+
 // readAll loads every tape into the first drive and verifies it.
 func (r *rig) readAll() {
 	r.t.Helper()
 	first := smc.Element{Type: smc.DataTransfer, Number: 1}
-	free := func() smc.Element {
-		for _, e := range r.changer.Inventory() {
-			if e.Element.Type == smc.Storage && e.Volume == nil {
-				return e.Element
-			}
-		}
-		r.t.Fatal("no free slot")
-		return smc.Element{}
-	}
 	for _, b := range r.barcodes {
 		at := r.where()
 		for other, e := range at {
 			if e == first && other != b {
-				if got := r.move(e, free()); got != "GOOD" {
+				if got := r.move(e, freeSlot(r.t, r.changer)); got != "GOOD" {
 					r.t.Fatal(got)
 				}
 			}

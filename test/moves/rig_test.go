@@ -36,6 +36,27 @@ func (l *life) step() bool {
 	return !l.dead.Load()
 }
 
+// refusal is what a drive says, and what the library makes of it.
+type refusal struct{ from, to error }
+
+// call is a library's call of a drive. A dead library sends nothing; a dead drive
+// does not answer, whether or not it did something before it died.
+func (l *life) call(drive *life, f func() error, refusals []refusal) error {
+	if !l.step() || drive.dead.Load() {
+		return smc.ErrUnreachable
+	}
+	err := f()
+	if !l.step() || drive.dead.Load() {
+		return smc.ErrUnreachable
+	}
+	for _, r := range refusals {
+		if errors.Is(err, r.from) {
+			return fmt.Errorf("%w: %w", r.to, err)
+		}
+	}
+	return err
+}
+
 // rule is the life's file system.
 func (l *life) rule(vfs.Op) error {
 	if l.step() {
@@ -232,28 +253,15 @@ type reach struct {
 	life *life
 }
 
-// call calls a drive. A dead library sends nothing; a dead drive does not
-// answer, whether or not it did something before it died.
+// call calls a drive.
 func (x reach) call(id int, f func(*drive) error) error {
 	x.r.mu.Lock()
 	d := x.r.drives[id]
 	x.r.mu.Unlock()
-	if !x.life.step() || d.life.dead.Load() {
-		return smc.ErrUnreachable
-	}
-	err := f(d)
-	if !x.life.step() || d.life.dead.Load() {
-		return smc.ErrUnreachable
-	}
-	for _, m := range []struct{ from, to error }{
+	return x.life.call(d.life, func() error { return f(d) }, []refusal{
 		{ssc.ErrIncompatible, smc.ErrIncompatible}, {ssc.ErrFull, smc.ErrDriveFull}, {ssc.ErrEmpty, smc.ErrDriveEmpty},
 		{ssc.ErrVolume, smc.ErrVolume},
-	} {
-		if errors.Is(err, m.from) {
-			return fmt.Errorf("%w: %w", m.to, err)
-		}
-	}
-	return err
+	})
 }
 
 // Insert implements smc.Drives.

@@ -25,7 +25,7 @@ const (
 // try sends a command and returns its data, and "GOOD" or the sense data's code.
 // Deferred errors are errors to the program, whatever they say.
 func (d device) try(cdb, out []byte, in int) (data []byte, code string, err error) {
-	r, err := d.unit.Do(cdb, out, in)
+	r, err := d.unit.Command(cdb, out, in)
 	switch {
 	case err != nil:
 		return nil, "", fmt.Errorf("% X: %w", cdb, err)

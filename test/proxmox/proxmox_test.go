@@ -8,6 +8,7 @@ import (
 
 	"govtl/libcart"
 	"govtl/scsi/personality"
+	"govtl/test/ltfs"
 )
 
 // TestStory tells the story of a tape on each kind of drive that the program works
@@ -30,7 +31,7 @@ func TestStory(t *testing.T) {
 			if err := d.Insert(context.Background(), r.cartridge(m, "PBS001"), "PBS001", "1"); err != nil {
 				t.Fatal(err)
 			}
-			if err := Story(newUnit(d.Unit())); err != nil {
+			if err := Story(ltfs.InProcess(d.Unit())); err != nil {
 				t.Fatal(err)
 			}
 		})
@@ -54,7 +55,7 @@ func TestWORM(t *testing.T) {
 			if err := d.Insert(context.Background(), dir, "PBS001", "1"); err != nil {
 				t.Fatal(err)
 			}
-			o, err := open(newUnit(d.Unit()))
+			o, err := open(ltfs.InProcess(d.Unit()))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -90,7 +91,7 @@ func TestLibraries(t *testing.T) {
 			t.Parallel()
 			u, drives := newShelf(t).library(model, p, 12, 1, "PBS001L8", "PBS002L8", "PBS003L8")
 			if err := LibraryStory(u, "PBS001L8", "VTL0000012", func() error {
-				d := newUnit(drives[12].Unit())
+				d := ltfs.InProcess(drives[12].Unit())
 				o, err := open(d)
 				if err != nil {
 					return err

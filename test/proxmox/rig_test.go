@@ -1,7 +1,6 @@
 package proxmox
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,55 +10,13 @@ import (
 	"testing"
 	"time"
 
-	"govtl/internal/buffer"
 	"govtl/internal/vfs"
 	"govtl/libcart"
-	"govtl/scsi"
 	"govtl/scsi/personality"
-	"govtl/scsi/scsitest"
 	"govtl/scsi/smc"
 	"govtl/scsi/ssc"
 	"govtl/test/ltfs"
 )
-
-// unit is a device in this process, and one initiator.
-type unit struct {
-	unit  scsi.LogicalUnit
-	nexus *scsi.Nexus
-}
-
-// newUnit logs in to a device.
-func newUnit(u scsi.LogicalUnit) unit {
-	n := scsitest.NewNexus("proxmox")
-	u.Attach(n)
-	return unit{u, n}
-}
-
-type ended chan struct{}
-
-func (e ended) Finished(*scsi.Task) { close(e) }
-
-// Do implements ltfs.Unit.
-func (u unit) Do(cdb, out []byte, in int) (r ltfs.Reply, err error) {
-	e := make(ended)
-	t := &scsi.Task{Nexus: u.nexus, CDB: append(bytes.Clone(cdb), make([]byte, 16-len(cdb))...), Transport: e, ExpectedIn: uint64(in), ExpectedOut: uint64(len(out))}
-	if len(out) > 0 {
-		t.Out = buffer.Default.Get(len(out))
-		copy(t.Out.B, out)
-	}
-	u.unit.Submit(t)
-	<-e
-	for _, b := range t.In {
-		r.In = append(r.In, b.B...)
-	}
-	t.DropIn()
-	r.Status, r.In = byte(t.Status), r.In[:min(len(r.In), in)]
-	r.Residual = in - len(r.In)
-	if t.Sense != nil {
-		r.Sense = t.Sense.AppendFixed(nil)
-	}
-	return r, nil
-}
 
 // shelf is a place for cartridges in memory.
 type shelf struct {
@@ -134,7 +91,7 @@ func (b bay) State(ctx context.Context, id int) (smc.DriveState, error) {
 
 // library makes a library of a model with two drives of another, and cartridges
 // with some barcodes in its first slots.
-func (r shelf) library(model string, p *personality.Drive, slots, mail int, barcodes ...string) (unit, bay) {
+func (r shelf) library(model string, p *personality.Drive, slots, mail int, barcodes ...string) (ltfs.Unit, bay) {
 	r.t.Helper()
 	m, err := personality.LoadLibrary(model)
 	if err != nil {
@@ -161,5 +118,5 @@ func (r shelf) library(model string, p *personality.Drive, slots, mail int, barc
 			r.t.Fatal(err)
 		}
 	}
-	return newUnit(c.Unit()), drives
+	return ltfs.InProcess(c.Unit()), drives
 }

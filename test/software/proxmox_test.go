@@ -8,19 +8,8 @@ import (
 	"testing"
 
 	"govtl/test/linux"
-	"govtl/test/ltfs"
 	"govtl/test/proxmox"
 )
-
-// sgUnit is a device behind the kernel's sg driver, with an initiator that other
-// commands use as well.
-type sgUnit struct{ *linux.Generic }
-
-// Do implements ltfs.Unit.
-func (u sgUnit) Do(cdb, out []byte, in int) (ltfs.Reply, error) {
-	c, err := u.Command(cdb, out, in)
-	return ltfs.Reply{Status: c.Status, Sense: c.Sense, In: c.In, Residual: c.Residual}, err
-}
 
 // proxmoxRule gives drives the names that Proxmox Backup Server finds them by, as
 // its package does.
@@ -35,13 +24,13 @@ func TestProxmox(t *testing.T) {
 	unload(t)
 	write(t, "/etc/udev/rules.d/60-proxmox.rules", proxmoxRule)
 	must(t, "udevadm control --reload && udevadm trigger --settle -s scsi_generic")
-	open := func(path string) sgUnit {
+	open := func(path string) *linux.Generic {
 		g, err := linux.OpenGeneric(path)
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { g.Close() })
-		return sgUnit{g}
+		return g
 	}
 	paths := regexp.MustCompile(`--path (\S+)`).FindAllStringSubmatch(stanza(t, "proxmox.md", "# proxmox-tape changer scan"), -1)
 	if len(paths) != 3 {
